@@ -1,0 +1,447 @@
+//! Execution of a body on a block of samples.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use pulp::{Arch, Simd, WithSimd};
+
+use super::functions;
+use super::graph::{Binary, Function};
+use super::plan::{Arg, Body, Fold, Place, Step, Tile, TileStep};
+use super::vector::{map1, map2, sum_into};
+
+/// Memory that execution needs for itself; it grows to what is asked and stays.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    scratch: Vec<f64>,
+    temps: Vec<f64>,
+    folds: Vec<f64>,
+    pub(super) weights: Vec<f64>,
+    arch: Arch,
+}
+
+impl Default for Workspace {
+    fn default() -> Workspace {
+        Workspace::new()
+    }
+}
+
+impl Workspace {
+    pub fn new() -> Workspace {
+        Workspace {
+            scratch: Vec::new(),
+            temps: Vec::new(),
+            folds: Vec::new(),
+            weights: Vec::new(),
+            arch: Arch::new(),
+        }
+    }
+
+    /// For a processor kind that is not the best one at hand: results differ by rounding only.
+    #[cfg(test)]
+    pub fn with_arch(arch: Arch) -> Workspace {
+        Workspace { arch, ..Workspace::new() }
+    }
+}
+
+/// The blocks of a call, each `rows * batch` long, a sample a column.
+#[derive(Default)]
+pub struct Memory<'a> {
+    pub state: &'a [f64],
+    /// Tangent or cotangent.
+    pub seed: &'a [f64],
+    /// The formula's value, where the adjoint reads it.
+    pub value: &'a [f64],
+    /// What the forward pass left, where the adjoint reads it.
+    pub kept: &'a [f64],
+    pub out: &'a mut [f64],
+    /// Where the forward pass leaves what the adjoint will read.
+    pub keep: &'a mut [f64],
+    /// Sums over samples, added to.
+    pub sums: &'a mut [f64],
+}
+
+/// The memory of a call, by place.
+struct Blocks<'a> {
+    state: &'a [f64],
+    seed: &'a [f64],
+    value: &'a [f64],
+    kept: &'a [f64],
+    prepared: &'a [f64],
+    out: &'a mut [f64],
+    keep: &'a mut [f64],
+    scratch: &'a mut [f64],
+    temps: &'a mut [f64],
+    /// Whether this is a pass that writes the kept rows.
+    keeps: bool,
+    batch: usize,
+    /// Numbers from one temporary tile to the next.
+    tile: usize,
+}
+
+/// A run of memory: which buffer, from where, how far apart columns are.
+#[derive(Clone, Copy, PartialEq)]
+struct Run {
+    buffer: Buffer,
+    start: usize,
+    stride: usize,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Buffer {
+    State,
+    Seed,
+    Value,
+    Kept,
+    Prepared,
+    Out,
+    Keep,
+    Scratch,
+    Temps,
+}
+
+impl Blocks<'_> {
+    /// Where rows of a place stand from a sample on.
+    #[inline(always)]
+    fn run(&self, place: Place, rows: usize, sample: usize) -> Run {
+        let (buffer, row, total) = match place {
+            Place::Temp(i) => {
+                return Run { buffer: Buffer::Temps, start: i * self.tile, stride: rows };
+            }
+            Place::Scratch(row) => {
+                let start = row * self.batch + rows * sample;
+                return Run { buffer: Buffer::Scratch, start, stride: rows };
+            }
+            Place::Kept(row) => {
+                // In a forward pass it is written and may be read again; in the adjoint it is only read.
+                let buffer = if self.keeps { Buffer::Keep } else { Buffer::Kept };
+                let start = row * self.batch + rows * sample;
+                return Run { buffer, start, stride: rows };
+            }
+            Place::State { row, total } => (Buffer::State, row, total),
+            Place::Seed { row, total } => (Buffer::Seed, row, total),
+            Place::Value { row, total } => (Buffer::Value, row, total),
+            Place::Out { row, total } => (Buffer::Out, row, total),
+        };
+        Run { buffer, start: row + total * sample, stride: total }
+    }
+
+    #[inline(always)]
+    fn whole(&self, buffer: Buffer) -> &[f64] {
+        match buffer {
+            Buffer::State => self.state,
+            Buffer::Seed => self.seed,
+            Buffer::Value => self.value,
+            Buffer::Kept => self.kept,
+            Buffer::Prepared => self.prepared,
+            Buffer::Out => self.out,
+            Buffer::Keep => self.keep,
+            Buffer::Scratch => self.scratch,
+            Buffer::Temps => self.temps,
+        }
+    }
+
+    fn matrix(&self, run: Run, rows: usize) -> MatRef<'_, f64> {
+        let slice = &self.whole(run.buffer)[run.start..];
+        let length = run.stride * (self.batch - 1) + rows;
+        MatRef::from_column_major_slice_with_stride(&slice[..length], rows, self.batch, run.stride)
+    }
+}
+
+impl<'a> Blocks<'a> {
+    /// Takes the buffer that is written out of the whole, so that the others can be read meanwhile.
+    #[inline(always)]
+    fn take(&mut self, buffer: Buffer) -> &'a mut [f64] {
+        match buffer {
+            Buffer::Out => std::mem::take(&mut self.out),
+            Buffer::Keep => std::mem::take(&mut self.keep),
+            Buffer::Scratch => std::mem::take(&mut self.scratch),
+            Buffer::Temps => std::mem::take(&mut self.temps),
+            _ => &mut [],
+        }
+    }
+
+    #[inline(always)]
+    fn put(&mut self, buffer: Buffer, slice: &'a mut [f64]) {
+        match buffer {
+            Buffer::Out => self.out = slice,
+            Buffer::Keep => self.keep = slice,
+            Buffer::Scratch => self.scratch = slice,
+            Buffer::Temps => self.temps = slice,
+            _ => {}
+        }
+    }
+}
+
+/// Runs a body. `prepared` belongs to the time, `columns` samples make a tile of at most `tile` numbers.
+pub(super) fn run(
+    body: &Body,
+    prepared: &[f64],
+    batch: usize,
+    (columns, tile): (usize, usize),
+    memory: Memory<'_>,
+    workspace: &mut Workspace,
+) {
+    if batch == 0 {
+        return;
+    }
+    let Workspace { scratch, temps, folds, arch, .. } = workspace;
+    let wanted_temps = body.steps.iter().map(|s| match s {
+        Step::Loop { temps, .. } => *temps,
+        _ => 0,
+    });
+    grow(scratch, body.scratch * batch);
+    grow(temps, wanted_temps.max().unwrap_or(0) * tile);
+    let sums = memory.sums;
+    let mut blocks = Blocks {
+        keeps: !memory.keep.is_empty(),
+        state: memory.state,
+        seed: memory.seed,
+        value: memory.value,
+        kept: memory.kept,
+        prepared,
+        out: memory.out,
+        keep: memory.keep,
+        scratch,
+        temps,
+        batch,
+        tile,
+    };
+    for step in &body.steps {
+        match step {
+            &Step::Product { to, rows, left, left_rows, left_cols, left_t, right, right_rows } => {
+                let left = &prepared[left..left + left_rows * left_cols];
+                let left = MatRef::from_column_major_slice(left, left_rows, left_cols);
+                let left = if left_t { left.transpose() } else { left };
+                let to = blocks.run(to, rows, 0);
+                let from = blocks.run(right, right_rows, 0);
+                // Products write to slices that hold nothing else they read.
+                let buffer = blocks.take(to.buffer);
+                let (before, rest) = buffer.split_at_mut(to.start);
+                let length = to.stride * (batch - 1) + rows;
+                let (out, after) = rest.split_at_mut(length);
+                let right = if from.buffer != to.buffer {
+                    blocks.matrix(from, right_rows)
+                } else {
+                    let length = from.stride * (batch - 1) + right_rows;
+                    let slice = if from.start < to.start {
+                        &before[from.start..from.start + length]
+                    } else {
+                        let at = from.start - (to.start + out.len());
+                        &after[at..at + length]
+                    };
+                    MatRef::from_column_major_slice_with_stride(slice, right_rows, batch, from.stride)
+                };
+                let out =
+                    MatMut::from_column_major_slice_with_stride_mut(out, rows, batch, to.stride);
+                matmul(out, Accum::Replace, left, right, 1.0, Par::Seq);
+                blocks.put(to.buffer, buffer);
+            }
+            &Step::Outer { into, left, rows, right, cols } => {
+                let u = blocks.matrix(blocks.run(left, rows, 0), rows);
+                let v = blocks.matrix(blocks.run(right, cols, 0), cols);
+                let sum = &mut sums[into..into + rows * cols];
+                let sum = MatMut::from_column_major_slice_mut(sum, rows, cols);
+                matmul(sum, Accum::Add, u, v.transpose(), 1.0, Par::Seq);
+            }
+            Step::Loop { tiles, folds: wanted, .. } => {
+                grow(folds, wanted.len() * tile);
+                folds.fill(0.0);
+                arch.dispatch(TileLoop { blocks: &mut blocks, tiles, columns, folds });
+                for (fold, sum) in wanted.iter().zip(folds.chunks_exact(tile)) {
+                    fold_into(fold, columns, sum, sums);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn grow(memory: &mut Vec<f64>, length: usize) {
+    if memory.len() < length {
+        memory.resize(length, 0.0);
+    }
+}
+
+fn fold_into(fold: &Fold, columns: usize, tile: &[f64], sums: &mut [f64]) {
+    let sums = &mut sums[fold.into..fold.into + fold.into_rows];
+    for column in tile[..fold.rows * columns].chunks_exact(fold.rows) {
+        match sums {
+            [one] => *one += column.iter().sum::<f64>(),
+            _ => sums.iter_mut().zip(column).for_each(|(s, x)| *s += x),
+        }
+    }
+}
+
+struct TileLoop<'l, 'b> {
+    blocks: &'l mut Blocks<'b>,
+    tiles: &'l [TileStep],
+    columns: usize,
+    folds: &'l mut [f64],
+}
+
+impl WithSimd for TileLoop<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        if S::IS_SCALAR { self.all::<false>() } else { self.all::<true>() }
+    }
+}
+
+impl TileLoop<'_, '_> {
+    #[inline(always)]
+    fn all<const FMA: bool>(self) {
+        let batch = self.blocks.batch;
+        let mut sample = 0;
+        while sample < batch {
+            let columns = self.columns.min(batch - sample);
+            for step in self.tiles {
+                tile::<FMA>(self.blocks, step, sample, columns, self.folds);
+            }
+            sample += columns;
+        }
+    }
+}
+
+/// Reads arguments while the destination's buffer is taken out.
+struct Reader<'r, 'b> {
+    blocks: &'r Blocks<'b>,
+    sample: usize,
+    to: Run,
+    before: &'r [f64],
+    after: &'r [f64],
+    length: usize,
+}
+
+impl Reader<'_, '_> {
+    /// `length` numbers of an argument; `None` where they are the destination itself.
+    #[inline(always)]
+    fn get(&self, arg: Arg, rows: usize, length: usize) -> Option<&[f64]> {
+        let run = match arg {
+            Arg::Repeated(start) => return Some(&self.blocks.prepared[start..start + length]),
+            Arg::At(place) => self.blocks.run(place, rows, self.sample),
+        };
+        if run.buffer != self.to.buffer {
+            Some(&self.blocks.whole(run.buffer)[run.start..run.start + length])
+        } else if run.start == self.to.start {
+            None
+        } else if run.start < self.to.start {
+            Some(&self.before[run.start..run.start + length])
+        } else {
+            let at = run.start - (self.to.start + self.length);
+            Some(&self.after[at..at + length])
+        }
+    }
+}
+
+#[inline(always)]
+fn tile<const FMA: bool>(
+    blocks: &mut Blocks<'_>,
+    step: &TileStep,
+    sample: usize,
+    columns: usize,
+    folds: &mut [f64],
+) {
+    let rows = step.rows;
+    let length = rows * columns;
+    if let Tile::Accumulate(fold, arg) = step.tile {
+        let run = match arg {
+            Arg::Repeated(start) => Run { buffer: Buffer::Prepared, start, stride: rows },
+            Arg::At(place) => blocks.run(place, rows, sample),
+        };
+        let from = &blocks.whole(run.buffer)[run.start..run.start + length];
+        let start = fold * blocks.tile;
+        map2(&mut folds[start..start + length], None, Some(from), |a, b| a + b);
+        return;
+    }
+    if let Tile::Scatter(to, arg) = step.tile {
+        let to = blocks.run(to, rows, sample);
+        let buffer = blocks.take(to.buffer);
+        let reader =
+            Reader { blocks, sample, to, before: &[], after: &[], length: 0 };
+        if let Some(from) = reader.get(arg, rows, length) {
+            for (i, column) in from.chunks_exact(rows).enumerate() {
+                let at = to.start + i * to.stride;
+                buffer[at..at + rows].copy_from_slice(column);
+            }
+        }
+        blocks.put(to.buffer, buffer);
+        return;
+    }
+    let to = blocks.run(step.to, rows, sample);
+    let buffer = blocks.take(to.buffer);
+    let (before, rest) = buffer.split_at_mut(to.start);
+    let (dst, after) = rest.split_at_mut(length);
+    let reader = Reader { blocks, sample, to, before, after, length };
+    let get = |arg: Arg| reader.get(arg, rows, length);
+    match &step.tile {
+        Tile::Sum { constant, terms } => {
+            let old: f64 = terms.iter().filter(|t| get(t.1).is_none()).map(|t| t.0).sum();
+            let others = terms.iter().filter_map(|&(c, arg)| get(arg).map(|x| (c, x)));
+            sum_into(dst, old, *constant, others);
+        }
+        &Tile::Map(f, a) => map::<FMA>(dst, f, get(a)),
+        &Tile::MapSum(f, a, b) => map_sum::<FMA>(dst, f, get(a), get(b)),
+        &Tile::Power(a, p) => map1(dst, get(a), |x| functions::power(x, p)),
+        &Tile::Binary(op, a, b) => {
+            let (a, b) = (get(a), get(b));
+            match op {
+                Binary::Add => map2(dst, a, b, |a, b| a + b),
+                Binary::Sub => map2(dst, a, b, |a, b| a - b),
+                Binary::Mul => map2(dst, a, b, |a, b| a * b),
+                Binary::Div => map2(dst, a, b, |a, b| a / b),
+                Binary::Pow => map2(dst, a, b, f64::powf),
+            }
+        }
+        &Tile::Bell(u, a) => {
+            // u - (u a) a keeps the sign of tiny values and needs no constant.
+            map2(dst, get(u), get(a), |u, a| u * (1.0 - a * a));
+        }
+        &Tile::Spread(a) => {
+            if let Some(a) = reader.get(a, 1, columns) {
+                for (column, &x) in dst.chunks_exact_mut(rows).zip(a) {
+                    column.fill(x);
+                }
+            }
+        }
+        &Tile::RowSum { from, of } => {
+            if let Some(a) = reader.get(of, from, from * columns) {
+                for (d, column) in dst.iter_mut().zip(a.chunks_exact(from)) {
+                    *d = column.iter().sum();
+                }
+            }
+        }
+        &Tile::Gather(place) => {
+            let run = blocks.run(place, rows, sample);
+            let whole = blocks.whole(run.buffer);
+            for (i, column) in dst.chunks_exact_mut(rows).enumerate() {
+                let at = run.start + i * run.stride;
+                column.copy_from_slice(&whole[at..at + rows]);
+            }
+        }
+        Tile::Accumulate(..) | Tile::Scatter(..) => {}
+    }
+    blocks.put(to.buffer, buffer);
+}
+
+#[inline(always)]
+fn map<const FMA: bool>(dst: &mut [f64], f: Function, a: Option<&[f64]>) {
+    macro_rules! each {
+        ($($name:ident)*) => {
+            match f { $(Function::$name => map1(dst, a, |x| functions::apply::<FMA>(Function::$name, x)),)* }
+        };
+    }
+    each!(Tanh Relu Step Sigmoid Softplus NormalCdf Sin Cos Exp Log Sqrt);
+}
+
+#[inline(always)]
+fn map_sum<const FMA: bool>(dst: &mut [f64], f: Function, a: Option<&[f64]>, b: Option<&[f64]>) {
+    match f {
+        Function::Tanh => map2(dst, a, b, |x, y| functions::tanh::<FMA>(x + y)),
+        Function::Relu => map2(dst, a, b, |x, y| functions::relu(x + y)),
+        Function::Sigmoid => map2(dst, a, b, |x, y| functions::sigmoid::<FMA>(x + y)),
+        _ => {
+            map2(dst, a, b, |x, y| x + y);
+            map::<FMA>(dst, f, None);
+        }
+    }
+}

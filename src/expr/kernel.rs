@@ -1,0 +1,422 @@
+//! A formula made ready: value, derivatives, and the plans that compute them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::derive::{cotangents, tangents};
+use super::exec::{self, Memory, Workspace};
+use super::graph::{Function, Graph, Input, Node, Op, Shape};
+use super::lower::lower;
+use super::plan::{Body, Place, Planner, Prepared, TILE, Wanted};
+use super::weights::{At, WeightProgram};
+use super::{ExprError, Formula};
+
+/// A compiled formula f(t, y; w) with its derivatives.
+///
+/// States are blocks of samples, a sample a column: `rows * batch` numbers. Weights stand one after the
+/// other in the order of their declaration, matrices column by column. [`Kernel::prepare`] is called once
+/// for a time; the other methods then share what it left.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    formula: Formula,
+    pub(super) graph: Graph,
+    /// Nodes of the derivatives, for those who read them.
+    pub(super) derived: Derived,
+    in_rows: usize,
+    out_rows: usize,
+    prepared: Prepared,
+    columns: usize,
+    tile: usize,
+    forward: Body,
+    tangent: Body,
+    adjoint: Body,
+    n_kept: usize,
+    n_sums: usize,
+    gather: WeightProgram,
+    /// For each weight: where it begins, its length, where its gradient is.
+    gradients: Vec<(usize, usize, At)>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Derived {
+    /// f, by output block.
+    pub value: Vec<Node>,
+    /// df along directions of the state, by output block.
+    pub tangent: Vec<Option<Node>>,
+    /// By state block.
+    pub state: Vec<Option<Node>>,
+    /// By weight.
+    pub weights: Vec<Option<Node>>,
+}
+
+impl Kernel {
+    /// Compiles a formula. `(output block, error)` says in which right-hand side something is wrong.
+    /// Without `state_cotangent` the adjoint gives gradients of the weights alone.
+    pub fn new(formula: Formula, state_cotangent: bool) -> Result<Kernel, (usize, ExprError)> {
+        let declared = &formula.declared;
+        let mut graph = Graph::default();
+        let mut value = Vec::new();
+        for (i, (block, text)) in formula.outputs.iter().enumerate() {
+            let node = lower(&mut graph, declared, text, block.rows, &block.name);
+            value.push(node.map_err(|error| (i, error))?);
+        }
+        let state_rows: Vec<usize> = declared.state.iter().map(|b| b.rows).collect();
+        let out_blocks: Vec<usize> = formula.outputs.iter().map(|o| o.0.rows).collect();
+        let (in_rows, out_rows) = (state_rows.iter().sum(), out_blocks.iter().sum());
+
+        let inputs = |graph: &mut Graph, make: fn(usize) -> Input| -> Vec<Node> {
+            let blocks = state_rows.iter().enumerate();
+            blocks.map(|(i, &n)| graph.input(make(i), Shape::state(n))).collect()
+        };
+        let states = inputs(&mut graph, Input::State);
+        let directions = inputs(&mut graph, Input::StateTangent);
+        let weights: Vec<Node> = declared
+            .weights
+            .iter()
+            .enumerate()
+            .map(|(i, w)| graph.input(Input::Weight(i), Shape::weight(w.rows, w.cols)))
+            .collect();
+        let seeds: Vec<Node> = out_blocks
+            .iter()
+            .enumerate()
+            .map(|(i, &n)| graph.input(Input::Cotangent(i), Shape::state(n)))
+            .collect();
+
+        let along: HashMap<Node, Node> =
+            states.iter().copied().zip(directions.iter().copied()).collect();
+        let tangent = tangents(&mut graph, &value, &along);
+        let pairs: Vec<(Node, Node)> = value.iter().copied().zip(seeds.iter().copied()).collect();
+        let wanted: Vec<Node> = states.iter().chain(&weights).copied().collect();
+        let mut bars = cotangents(&mut graph, &pairs, &wanted);
+        let weight_bars = bars.split_off(states.len());
+        let derived = Derived { value, tangent, state: bars, weights: weight_bars };
+
+        // Prepared numbers: the weights first.
+        let mut prepared = Prepared::new(declared.n_weights());
+        let mut at = 0;
+        for (node, weight) in weights.iter().zip(&declared.weights) {
+            prepared.program.place(*node, At::Own(at));
+            at += weight.len();
+        }
+        let most_rows = (0..graph.len())
+            .zip(graph.needed(&all_nodes(&derived), |_| false))
+            .map(|(_, n)| graph.shape(n))
+            .filter(|s| s.samples)
+            .map(|s| s.rows)
+            .max()
+            .unwrap_or(1);
+        let columns = (TILE / most_rows).max(1);
+
+        let places = |nodes: &[Node], rows: &[usize], make: fn(usize, usize) -> Place| {
+            let total: usize = rows.iter().sum();
+            let mut row = 0;
+            let mut places = Vec::new();
+            for (&node, &n) in nodes.iter().zip(rows) {
+                places.push((node, make(row, total)));
+                row += n;
+            }
+            places
+        };
+        let out = |row, total| Place::Out { row, total };
+        let state_places = places(&states, &state_rows, |row, total| Place::State { row, total });
+        let value_places = places(&derived.value, &out_blocks, |row, total| Place::Value { row, total });
+
+        // Sums over samples that the gradients of the weights need.
+        let mut sums = Sums::default();
+        let weight_nodes: Vec<Node> = derived.weights.iter().flatten().copied().collect();
+        sums.collect(&graph, &weight_nodes);
+
+        // What the adjoint reads of the forward pass.
+        let zero = |graph: &mut Graph, rows: usize| graph.filled(0.0, Shape::state(rows));
+        let mut adjoint_outputs = Vec::new();
+        if state_cotangent {
+            let nodes: Vec<Node> = derived
+                .state
+                .iter()
+                .zip(&state_rows)
+                .map(|(bar, &rows)| bar.unwrap_or_else(|| zero(&mut graph, rows)))
+                .collect();
+            adjoint_outputs = places(&nodes, &state_rows, out);
+        }
+        let tangent_nodes: Vec<Node> = derived
+            .tangent
+            .iter()
+            .zip(&out_blocks)
+            .map(|(node, &rows)| node.unwrap_or_else(|| zero(&mut graph, rows)))
+            .collect();
+
+        let mut given: HashMap<Node, Place> = state_places.iter().copied().collect();
+        given.extend(places(&seeds, &out_blocks, |row, total| Place::Seed { row, total }));
+        let targets: Vec<Node> = adjoint_outputs
+            .iter()
+            .map(|o| o.0)
+            .chain(sums.contributions.iter().map(|s| s.0))
+            .collect();
+        let known = Known { graph: &graph, forward: graph.needed(&derived.value, |_| false) };
+        let (values, keep) = known.split(&targets, &value_places, &given);
+        let mut n_kept = 0;
+        let mut kept = Vec::new();
+        for node in keep {
+            kept.push((node, Place::Kept(n_kept)));
+            n_kept += graph.shape(node).rows;
+        }
+        given.extend(values);
+        given.extend(kept.iter().copied());
+
+        let mut planner = Planner { graph: &graph, prepared: &mut prepared, columns };
+        let state_given: HashMap<Node, Place> = state_places.iter().copied().collect();
+        let forward = planner.body(&Wanted {
+            outputs: places(&derived.value, &out_blocks, out),
+            given: state_given.clone(),
+            keep: kept,
+            sums: Vec::new(),
+        });
+        let mut tangent_given = state_given;
+        tangent_given.extend(places(&directions, &state_rows, |row, total| Place::Seed { row, total }));
+        let tangent = planner.body(&Wanted {
+            outputs: places(&tangent_nodes, &out_blocks, out),
+            given: tangent_given,
+            ..Wanted::default()
+        });
+        let adjoint = planner.body(&Wanted {
+            outputs: adjoint_outputs,
+            given,
+            sums: sums.contributions.clone(),
+            ..Wanted::default()
+        });
+
+        // From sums to gradients, on prepared numbers (given 0) and sums (given 1).
+        let mut gather = WeightProgram::new(0);
+        for &(node, at) in &sums.places {
+            gather.place(node, At::Given(1, at));
+        }
+        let needed = graph.needed(&weight_nodes, |n| gather.find(n).is_some());
+        for node in needed.into_iter().filter(|&n| gather_reads(&graph, n)) {
+            if gather.find(node).is_none() {
+                let at = prepared.offset(&graph, node);
+                gather.place(node, At::Given(0, at));
+            }
+        }
+        let mut gradients = Vec::new();
+        let mut at = 0;
+        for (bar, weight) in derived.weights.iter().zip(&declared.weights) {
+            if let Some(bar) = *bar {
+                gradients.push((at, weight.len(), gather.want(&graph, bar)));
+            }
+            at += weight.len();
+        }
+        let tile = columns * most_rows;
+        let n_sums = sums.length;
+        Ok(Kernel {
+            formula,
+            graph,
+            derived,
+            in_rows,
+            out_rows,
+            prepared,
+            columns,
+            tile,
+            forward,
+            tangent,
+            adjoint,
+            n_kept,
+            n_sums,
+            gather,
+            gradients,
+        })
+    }
+
+    pub fn formula(&self) -> &Formula {
+        &self.formula
+    }
+
+    /// Rows of the state.
+    pub fn in_rows(&self) -> usize {
+        self.in_rows
+    }
+
+    /// Rows of the value.
+    pub fn out_rows(&self) -> usize {
+        self.out_rows
+    }
+
+    pub fn n_weights(&self) -> usize {
+        self.formula.declared.n_weights()
+    }
+
+    /// Numbers prepared for a time.
+    pub fn n_prepared(&self) -> usize {
+        self.prepared.program.length()
+    }
+
+    /// Numbers a sample that the forward pass keeps for the adjoint, beside state and value.
+    pub fn n_kept(&self) -> usize {
+        self.n_kept
+    }
+
+    /// Numbers summed over samples by the adjoint.
+    pub fn n_sums(&self) -> usize {
+        self.n_sums
+    }
+
+    /// Completes `prepared`, whose first numbers are the weights at time t.
+    pub fn prepare(&self, t: f64, prepared: &mut [f64]) {
+        self.prepared.program.run(t, &[], prepared);
+        for repeat in &self.prepared.repeats {
+            let (before, tile) = prepared.split_at_mut(repeat.to);
+            let from = &before[repeat.from..repeat.from + repeat.length];
+            for chunk in tile[..repeat.tile].chunks_mut(repeat.length) {
+                chunk.copy_from_slice(&from[..chunk.len()]);
+            }
+        }
+    }
+
+    /// out = f(t, state), leaving in `keep` what the adjoint will read (if `keep` is not empty).
+    pub fn value(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
+        exec::run(&self.forward, prepared, batch, (self.columns, self.tile), memory, ws);
+    }
+
+    /// out = (df/dy) seed
+    pub fn tangent(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
+        exec::run(&self.tangent, prepared, batch, (self.columns, self.tile), memory, ws);
+    }
+
+    /// out = (df/dy)' seed, and sums += what the gradient of the weights needs of these samples.
+    pub fn adjoint(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
+        exec::run(&self.adjoint, prepared, batch, (self.columns, self.tile), memory, ws);
+    }
+
+    /// gradient += (df/dw)' seed, from the sums over samples.
+    pub fn gather(
+        &self,
+        t: f64,
+        prepared: &[f64],
+        sums: &[f64],
+        gradient: &mut [f64],
+        ws: &mut Workspace,
+    ) {
+        exec::grow(&mut ws.weights, self.gather.length());
+        let own = &mut ws.weights[..self.gather.length()];
+        self.gather.run(t, &[prepared, sums], own);
+        for &(at, length, place) in &self.gradients {
+            let from = match place {
+                At::Given(0, from) => &prepared[from..from + length],
+                At::Given(_, from) => &sums[from..from + length],
+                At::Own(from) => &own[from..from + length],
+            };
+            gradient[at..at + length].iter_mut().zip(from).for_each(|(g, x)| *g += x);
+        }
+    }
+}
+
+fn all_nodes(derived: &Derived) -> Vec<Node> {
+    let optional = derived.tangent.iter().chain(&derived.state).chain(&derived.weights);
+    derived.value.iter().copied().chain(optional.flatten().copied()).collect()
+}
+
+/// Weight-like nodes that do not come from samples: the gradients read them as prepared.
+fn gather_reads(graph: &Graph, node: Node) -> bool {
+    let behind = graph.needed(&[node], |_| false);
+    !graph.shape(node).samples && behind.iter().all(|&n| !graph.shape(n).samples)
+}
+
+/// The sums over samples behind some weight-like nodes. Sums that are only added share one place.
+#[derive(Default)]
+struct Sums {
+    /// Nodes whose value is in the sums.
+    places: Vec<(Node, usize)>,
+    /// Nodes that add to a place.
+    contributions: Vec<(Node, usize)>,
+    length: usize,
+}
+
+impl Sums {
+    fn collect(&mut self, graph: &Graph, targets: &[Node]) {
+        let crosses = |n: Node| {
+            !graph.shape(n).samples && graph.op(n).args().any(|a| graph.shape(a).samples)
+        };
+        let needed = graph.needed(targets, crosses);
+        let mut uses: HashMap<Node, usize> = HashMap::new();
+        for &node in needed.iter().filter(|&&n| !crosses(n)) {
+            graph.op(node).args().for_each(|a| *uses.entry(a).or_default() += 1);
+        }
+        targets.iter().for_each(|&t| *uses.entry(t).or_default() += 1);
+        // From the last to the first: an addition of sums comes before its terms.
+        let mut place_of: HashMap<Node, usize> = HashMap::new();
+        for &node in needed.iter().rev() {
+            let mut terms = vec![node];
+            let mut leaves = Vec::new();
+            while let Some(term) = terms.pop() {
+                let once = term == node || uses.get(&term) == Some(&1);
+                match graph.op(term) {
+                    _ if crosses(term) && once && !place_of.contains_key(&term) => leaves.push(term),
+                    Op::Binary(super::graph::Binary::Add, a, b) if once && a != b => {
+                        terms.extend([a, b]);
+                    }
+                    _ => {
+                        leaves.clear();
+                        break;
+                    }
+                }
+            }
+            if leaves.is_empty() {
+                continue;
+            }
+            let at = self.length;
+            self.length += graph.shape(node).len();
+            self.places.push((node, at));
+            for leaf in leaves {
+                place_of.insert(leaf, at);
+                self.contributions.push((leaf, at));
+            }
+        }
+    }
+}
+
+/// What of the forward pass the adjoint can have.
+struct Known<'a> {
+    graph: &'a Graph,
+    forward: Vec<Node>,
+}
+
+impl Known<'_> {
+    /// Walks from the adjoint's targets to values of the forward pass: the formula's own value is given
+    /// back, products and functions are kept, cheap operations are done again.
+    fn split(
+        &self,
+        targets: &[Node],
+        values: &[(Node, Place)],
+        given: &HashMap<Node, Place>,
+    ) -> (Vec<(Node, Place)>, Vec<Node>) {
+        let graph = self.graph;
+        let forward: HashSet<Node> = self.forward.iter().copied().collect();
+        let (mut used, mut keep) = (Vec::new(), Vec::new());
+        let mut seen = HashSet::new();
+        let mut open = targets.to_vec();
+        while let Some(node) = open.pop() {
+            if !seen.insert(node) || given.contains_key(&node) {
+                continue;
+            }
+            if forward.contains(&node) && graph.shape(node).samples {
+                let whole = values
+                    .iter()
+                    .find(|v| v.0 == node && v.1.contiguous(graph.shape(node).rows));
+                if let Some(&value) = whole {
+                    used.push(value);
+                    continue;
+                }
+                let costly = match graph.op(node) {
+                    Op::Map(f, _) => f != Function::Step,
+                    Op::Product { .. } | Op::Power(..) => true,
+                    _ => false,
+                };
+                if costly {
+                    keep.push(node);
+                    continue;
+                }
+            }
+            open.extend(graph.op(node).args());
+        }
+        keep.sort();
+        (used, keep)
+    }
+}

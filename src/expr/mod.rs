@@ -1,0 +1,86 @@
+//! The symbolic core: a formula is parsed, its shapes are inferred, it is derived, and made into a plan that
+//! is executed on blocks of samples.
+//!
+//! ```text
+//! text -> syntax tree -> graph (shapes, shared subexpressions) -> derivatives in the same graph -> plan -> numbers
+//! ```
+
+mod derive;
+mod error;
+mod exec;
+mod functions;
+mod graph;
+mod kernel;
+mod lower;
+mod plan;
+mod print;
+mod syntax;
+pub mod vector;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ExprError;
+pub use exec::{Memory, Workspace};
+pub use graph::Function;
+pub use kernel::Kernel;
+pub use lower::function_names;
+
+/// A block of rows of the state (or of an input or output) with its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    pub name: String,
+    pub rows: usize,
+}
+
+/// A weight of a formula: a number (1 x 1), vector (rows x 1) or matrix, by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weight {
+    pub name: String,
+    pub rows: usize,
+    pub cols: usize,
+}
+
+impl Weight {
+    pub fn len(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The names that a formula may use, with their shapes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Declarations {
+    pub state: Vec<Block>,
+    pub weights: Vec<Weight>,
+    pub constants: Vec<(String, f64)>,
+}
+
+impl Declarations {
+    /// Every declared name.
+    pub fn names(&self) -> impl Iterator<Item = String> + '_ {
+        let state = self.state.iter().map(|b| b.name.clone());
+        let weights = self.weights.iter().map(|w| w.name.clone());
+        state.chain(weights).chain(self.constants.iter().map(|c| c.0.clone()))
+    }
+
+    pub fn n_weights(&self) -> usize {
+        self.weights.iter().map(Weight::len).sum()
+    }
+
+    pub fn rows(&self) -> usize {
+        self.state.iter().map(|b| b.rows).sum()
+    }
+}
+
+/// A formula in full: what it may use, and a right-hand side for each block of its output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Formula {
+    pub declared: Declarations,
+    /// Output blocks, each with its text.
+    pub outputs: Vec<(Block, String)>,
+}
