@@ -1,1 +1,3 @@
 //! kutta
+pub mod atomic;
+pub mod weights;
