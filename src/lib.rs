@@ -1,3 +1,4 @@
 //! kutta
 pub mod atomic;
+pub mod train;
 pub mod weights;
