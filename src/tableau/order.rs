@@ -1,0 +1,219 @@
+//! The order of a method, proved by rooted trees.
+//!
+//! A method has order p if and only if Φ(t) = Σ_i b_i φ_i(t) = 1/γ(t) for every rooted tree t of
+//! at most p vertices, where φ_i(τ) = 1 and
+//!
+//! ```text
+//! φ_i([t₁,…,t_m]) = Π_k Σ_j a_ij φ_j(t_k)
+//! ```
+//!
+//! (Butcher 1963; Hairer, Nørsett and Wanner 1993, theorem II.2.13). The vectors φ are kept, so
+//! that each tree costs one product by elements, and each branch one product with a.
+
+use super::coefficient::{ROOT_DIGITS, power_of_ten};
+use super::trees::{MAX_ORDER, trees};
+use super::{Rational, TableauError};
+use num_bigint::BigInt;
+use num_traits::{One, Signed, ToPrimitive, Zero};
+
+/// The largest common denominator of exact coefficients, in bits (some 2400 digits).
+const MAX_DENOMINATOR_BITS: u64 = 8192;
+/// A bound above this share of 1/γ(t) lets anything pass, so it proves nothing.
+const MAX_DOUBT: f64 = 1e-3;
+
+/// How far the coefficients may be from the numbers they stand for, relative to their size.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Rounding {
+    /// Each coefficient is the number itself.
+    Exact,
+    /// Each coefficient lies within this share of the number.
+    Relative(f64),
+}
+
+impl Rounding {
+    /// The rounding of one coefficient: nothing for zero, which is never a rounded number.
+    pub(super) fn of(self, x: &Rational) -> f64 {
+        match self {
+            Rounding::Relative(share) if !x.is_zero() => {
+                // The second term is the rounding to 60 decimals below.
+                share * x.abs().to_f64().unwrap_or(f64::INFINITY) + 1e-60
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// The same numbers as integers over one denominator: the common one of exact numbers, else
+    /// 10^60. Integers need no reduction, which makes the proof fast.
+    fn over_one_denominator<'a>(
+        self,
+        values: impl Iterator<Item = &'a Rational> + Clone,
+    ) -> Result<(BigInt, Vec<BigInt>), TableauError> {
+        let mut scale = BigInt::from(1);
+        if self == Rounding::Exact {
+            for x in values.clone() {
+                if !(&scale % x.denom()).is_zero() {
+                    // The denominator of scale/d in lowest terms is what scale lacks of d.
+                    scale *= Rational::new(scale.clone(), x.denom().clone()).denom();
+                }
+                if scale.bits() > MAX_DENOMINATOR_BITS {
+                    return Err(TableauError::Denominator { bits: MAX_DENOMINATOR_BITS });
+                }
+            }
+        } else {
+            scale = power_of_ten(ROOT_DIGITS);
+        }
+        let integers = values.map(|x| (x * &scale).round().to_integer()).collect();
+        Ok((scale, integers))
+    }
+}
+
+/// The first condition that a set of weights does not meet.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Failure {
+    /// The place of the tree in [`trees`].
+    pub tree: usize,
+    /// Φ(t) as computed; it should be 1/γ(t).
+    pub value: Rational,
+    /// |Φ(t) - 1/γ(t)|.
+    pub off: f64,
+    /// How large that could be by the rounding of the coefficients alone.
+    pub allowed: f64,
+}
+
+/// The order conditions of one matrix a, for one set of weights after another.
+pub(super) struct Conditions {
+    rounding: Rounding,
+    /// The powers D⁰, D¹, … of the denominator of a; φ of a tree of q vertices is over D^(q-1).
+    powers: Vec<BigInt>,
+    exact: Elementary<BigInt>,
+    /// The same recursion over absolute values with their rounding.
+    doubt: Elementary<Ball>,
+}
+
+impl Conditions {
+    pub(super) fn new(a: &[Vec<Rational>], rounding: Rounding) -> Result<Self, TableauError> {
+        let (scale, integers) = rounding.over_one_denominator(a.iter().flatten())?;
+        let mut integers = integers.into_iter();
+        let rows = a.iter().map(|row| integers.by_ref().take(row.len()).collect());
+        let powers = std::iter::successors(Some(BigInt::from(1)), |power| Some(power * &scale));
+        Ok(Self {
+            rounding,
+            powers: powers.take(MAX_ORDER).collect(),
+            exact: Elementary::new(rows.collect()),
+            doubt: Elementary::new(a.iter().map(|row| balls(row, rounding)).collect()),
+        })
+    }
+
+    /// The proved order of the method with these weights, at most [`MAX_ORDER`], and the first
+    /// condition of the next order that fails.
+    pub(super) fn order(
+        &mut self,
+        weights: &[Rational],
+    ) -> Result<(usize, Option<Failure>), TableauError> {
+        let (scale, integers) = self.rounding.over_one_denominator(weights.iter())?;
+        let doubts = balls(weights, self.rounding);
+        for (k, tree) in trees().iter().enumerate() {
+            let sum = dot(&integers, self.exact.weight(k));
+            let denominator = &scale * &self.powers[tree.order - 1];
+            let residual: BigInt = &sum * tree.density - &denominator;
+            let mut allowed = 0.0;
+            if !residual.is_zero() {
+                let share = Rational::new(residual.abs(), &denominator * tree.density);
+                let off = share.to_f64().unwrap_or(f64::INFINITY);
+                if self.rounding != Rounding::Exact {
+                    allowed = dot(&doubts, self.doubt.weight(k)).error;
+                }
+                let meaningful = allowed * tree.density as f64 <= MAX_DOUBT;
+                if !(meaningful && off <= allowed) {
+                    let value = Rational::new(sum, denominator);
+                    return Ok((tree.order - 1, Some(Failure { tree: k, value, off, allowed })));
+                }
+            }
+        }
+        Ok((MAX_ORDER, None))
+    }
+}
+
+/// The vectors φ(t) and a φ(t), kept for every tree that has been asked for.
+struct Elementary<T> {
+    a: Vec<Vec<T>>,
+    phi: Vec<Vec<T>>,
+    a_phi: Vec<Vec<T>>,
+}
+
+impl<T: Ring> Elementary<T> {
+    fn new(a: Vec<Vec<T>>) -> Self {
+        Self { a, phi: Vec::new(), a_phi: Vec::new() }
+    }
+
+    /// φ(t) of the tree at a place in [`trees`], by φ_i(stem ∘ branch) = φ_i(stem) (a φ(branch))_i.
+    fn weight(&mut self, tree: usize) -> &[T] {
+        while self.phi.len() <= tree {
+            let phi: Vec<T> = match trees()[self.phi.len()].parts {
+                None => vec![T::one(); self.a.len()],
+                Some((stem, branch)) => {
+                    let pairs = self.phi[stem].iter().zip(&self.a_phi[branch]);
+                    pairs.map(|(x, y)| T::zero().plus_product(x, y)).collect()
+                }
+            };
+            self.a_phi.push(self.a.iter().map(|row| dot(row, &phi)).collect());
+            self.phi.push(phi);
+        }
+        &self.phi[tree]
+    }
+}
+
+/// What the recursion needs of its numbers.
+trait Ring: Clone {
+    fn zero() -> Self;
+    fn one() -> Self;
+    fn plus_product(self, x: &Self, y: &Self) -> Self;
+}
+
+impl Ring for BigInt {
+    fn zero() -> Self {
+        Zero::zero()
+    }
+
+    fn one() -> Self {
+        One::one()
+    }
+
+    fn plus_product(self, x: &Self, y: &Self) -> Self {
+        if x.is_zero() || y.is_zero() { self } else { self + x * y }
+    }
+}
+
+/// A bound on the size of a number and on its error.
+#[derive(Debug, Clone, Copy)]
+struct Ball {
+    size: f64,
+    error: f64,
+}
+
+impl Ring for Ball {
+    fn zero() -> Self {
+        Ball { size: 0.0, error: 0.0 }
+    }
+
+    fn one() -> Self {
+        Ball { size: 1.0, error: 0.0 }
+    }
+
+    fn plus_product(self, x: &Self, y: &Self) -> Self {
+        let error = x.size * y.error + x.error * y.size + x.error * y.error;
+        Ball { size: self.size + x.size * y.size, error: self.error + error }
+    }
+}
+
+fn balls(values: &[Rational], rounding: Rounding) -> Vec<Ball> {
+    let ball = |x: &Rational| Ball {
+        size: x.abs().to_f64().unwrap_or(f64::INFINITY),
+        error: rounding.of(x),
+    };
+    values.iter().map(ball).collect()
+}
+
+fn dot<T: Ring>(x: &[T], y: &[T]) -> T {
+    x.iter().zip(y).fold(T::zero(), |sum, (x, y)| sum.plus_product(x, y))
+}
