@@ -205,7 +205,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The loop of a phase. The last one also copies outputs that stand elsewhere.
+    /// The loop of a phase.
     fn tiles(
         &mut self,
         work: &Work,
@@ -221,29 +221,24 @@ impl Planner<'_> {
                 self.tile(&mut tape, wanted, node);
             }
         }
-        if last {
-            for &(node, to) in wanted.outputs.iter().chain(&wanted.keep) {
-                if work.places.get(&node) != Some(&to) {
-                    let rows = self.graph.shape(node).rows;
-                    let arg = self.arg(&mut tape, node);
-                    let tile = if to.contiguous(rows) {
-                        Tile::Sum { constant: 0.0, terms: arg.map(|a| (1.0, a)).into_iter().collect() }
-                    } else {
-                        match arg {
-                            Some(arg) => Tile::Scatter(to, arg),
-                            None => continue,
-                        }
-                    };
-                    // A constant output: the sum's constant alone.
-                    let tile = match (tile, self.graph.as_number(node)) {
-                        (Tile::Sum { terms, .. }, Some(constant)) if terms.is_empty() => {
-                            Tile::Sum { constant, terms }
-                        }
-                        (tile, _) => tile,
-                    };
-                    tape.tiles.push(TileStep { to, rows, tile });
-                }
+        // Outputs that stand elsewhere are copied when they are known.
+        for &(node, to) in wanted.outputs.iter().chain(&wanted.keep) {
+            let known = work.phase.get(&node).map_or(last, |p| *p == phase);
+            if !known || work.places.get(&node) == Some(&to) {
+                continue;
             }
+            let rows = self.graph.shape(node).rows;
+            let number = self.graph.as_number(node);
+            let arg = match self.arg(&mut tape, node) {
+                Some(arg) => arg,
+                None => self.numbered(&mut tape, number.unwrap_or(0.0), rows),
+            };
+            let tile = if to.contiguous(rows) {
+                Tile::Sum { constant: 0.0, terms: vec![(1.0, arg)] }
+            } else {
+                Tile::Scatter(to, arg)
+            };
+            tape.tiles.push(TileStep { to, rows, tile });
         }
         if !tape.tiles.is_empty() {
             steps.push(Step::Loop { tiles: tape.tiles, folds: tape.folds, temps: tape.temps });
@@ -532,14 +527,11 @@ impl<'a> Work<'a> {
                 self.places.insert(node, place);
             }
         }
-        let last = self.phase.values().copied().max().unwrap_or(0);
-        let targets: HashSet<Node> =
-            wanted.keep.iter().chain(&wanted.outputs).map(|o| o.0).collect();
         let mut claimed: HashSet<Place> = HashSet::new();
-        // Until when each value is read; outputs that are copied at the end are read there.
+        // The last phase in which a value is read.
         let until = |work: &Work, n: Node| {
             let used = work.users.get(&n).into_iter().flatten().map(|u| work.phase[u]).max();
-            if targets.contains(&n) { last } else { used.unwrap_or(work.phase[&n]) }
+            used.unwrap_or(work.phase[&n])
         };
         let mut free: Vec<(usize, usize)> = Vec::new();
         let mut busy: Vec<(usize, usize, usize)> = Vec::new();
