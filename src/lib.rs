@@ -1,1 +1,3 @@
 //! kutta
+
+pub mod data;
