@@ -88,22 +88,22 @@ fn pass(dst: &mut [f64], old: f64, constant: f64, f: impl Fn(usize) -> f64) {
     }
 }
 
-struct Combine<'a, 'b> {
+struct Combine<'a, I> {
     dst: &'a mut [f64],
     old: f64,
-    terms: &'a [(f64, &'b [f64])],
+    terms: I,
 }
 
-impl WithSimd for Combine<'_, '_> {
+impl<'b, I: Iterator<Item = (f64, &'b [f64])>> WithSimd for Combine<'_, I> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        sum_into(self.dst, self.old, 0.0, self.terms.iter().copied());
+        sum_into(self.dst, self.old, 0.0, self.terms);
     }
 }
 
 /// dst = old * dst + sum c_k x_k: the sums over stages of a Runge-Kutta step. Lengths are equal.
-pub fn combine(dst: &mut [f64], old: f64, terms: &[(f64, &[f64])]) {
+pub fn combine<'b>(dst: &mut [f64], old: f64, terms: impl Iterator<Item = (f64, &'b [f64])>) {
     Arch::new().dispatch(Combine { dst, old, terms });
 }

@@ -1,0 +1,79 @@
+//! Vector fields f(t, y; w): the trait that solvers see, the field written as a formula, and the catalogue
+//! of named architectures.
+
+mod catalogue;
+mod file;
+mod symbolic;
+
+pub use catalogue::{catalogue, named, names};
+pub use file::{FieldFile, Size, WeightShape, unique_keys};
+pub use symbolic::{FieldError, SymbolicField};
+
+pub use crate::expr::{Weight, Workspace};
+
+/// A field y' = f(t, y; w) for a block of samples.
+///
+/// `y`, `v`, `u` and results are `width * batch` numbers, a sample a column, one column after the other.
+/// A field needs only `eval`, `jvp` and `vjp` on its weights; the other methods let it do once for each time
+/// what does not depend on the samples. What stands in `prepared` is the weights at time t, followed by what
+/// [`VectorField::prepare`] made of them.
+pub trait VectorField: Send + Sync {
+    /// Rows of the state.
+    fn width(&self) -> usize;
+
+    /// The weights at one time, by name and shape: their numbers stand in this order, matrices by columns.
+    fn weights(&self) -> Vec<Weight>;
+
+    /// k = f(t, y; w). `keep` has room for [`VectorField::n_kept`] numbers a sample, which `vjp` gets back.
+    fn eval(&self, at: At<'_>, y: &[f64], k: &mut [f64], keep: &mut [f64], ws: &mut Workspace);
+
+    /// out = (df/dy) v
+    fn jvp(&self, at: At<'_>, y: &[f64], v: &[f64], out: &mut [f64], ws: &mut Workspace);
+
+    /// gy = (df/dy)' u, and sums += (df/dw)' u summed over the samples (or what `gather` makes that of).
+    fn vjp(&self, at: At<'_>, pass: Pass<'_>, gy: &mut [f64], sums: &mut [f64], ws: &mut Workspace);
+
+    fn n_weights(&self) -> usize {
+        self.weights().iter().map(Weight::len).sum()
+    }
+
+    /// Numbers that `eval` keeps for `vjp`, a sample, beside y and k.
+    fn n_kept(&self) -> usize {
+        0
+    }
+
+    /// Numbers prepared for one time, the weights included.
+    fn n_prepared(&self) -> usize {
+        self.n_weights()
+    }
+
+    /// Numbers summed over samples by `vjp`.
+    fn n_sums(&self) -> usize {
+        self.n_weights()
+    }
+
+    /// Completes `prepared`, whose first numbers are the weights at time t.
+    fn prepare(&self, _t: f64, _prepared: &mut [f64]) {}
+
+    /// gradient += (df/dw)' u, from the sums.
+    fn gather(&self, _at: At<'_>, sums: &[f64], gradient: &mut [f64], _ws: &mut Workspace) {
+        gradient.iter_mut().zip(sums).for_each(|(g, s)| *g += s);
+    }
+}
+
+/// A time and the numbers prepared for it, and how many samples a block has.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    pub t: f64,
+    pub prepared: &'a [f64],
+    pub batch: usize,
+}
+
+/// What `vjp` knows of the evaluation that it reverses: state, value, kept numbers; and the cotangent u.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    pub y: &'a [f64],
+    pub k: &'a [f64],
+    pub kept: &'a [f64],
+    pub u: &'a [f64],
+}

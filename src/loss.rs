@@ -1,0 +1,170 @@
+//! Losses of one sample's outputs, with their derivatives.
+
+use serde::{Deserialize, Serialize};
+
+/// A loss, averaged over samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loss {
+    /// log sum exp z - z_label: cross-entropy of the softmax of the outputs; labels 0, 1, ...
+    #[serde(rename = "softmax")]
+    Softmax,
+    /// log(1 + exp z) - label z, for one output z and labels 0 and 1.
+    #[serde(rename = "logistic")]
+    Logistic,
+    /// |z - target|^2 / 2. With class labels the target is 1 at the label's output and 0 elsewhere.
+    #[serde(rename = "squares")]
+    Squares,
+}
+
+/// What a sample's outputs should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target<'a> {
+    Class(usize),
+    Values(&'a [f64]),
+}
+
+impl Loss {
+    pub const NAMES: [&'static str; 3] = ["softmax", "logistic", "squares"];
+
+    pub fn named(name: &str) -> Option<Loss> {
+        match name {
+            "softmax" => Some(Loss::Softmax),
+            "logistic" => Some(Loss::Logistic),
+            "squares" => Some(Loss::Squares),
+            _ => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::Softmax => "softmax",
+            Loss::Logistic => "logistic",
+            Loss::Squares => "squares",
+        }
+    }
+
+    /// Outputs that the head must have for so many classes.
+    pub fn outputs(self, classes: usize) -> usize {
+        match self {
+            Loss::Softmax | Loss::Squares => classes,
+            Loss::Logistic => 1,
+        }
+    }
+
+    /// The loss of one sample; its derivative by the outputs, times `factor`, overwrites `slope`.
+    pub fn value_and_slope(self, z: &[f64], target: Target<'_>, factor: f64, slope: &mut [f64]) -> f64 {
+        match (self, target) {
+            (Loss::Softmax, Target::Class(label)) => {
+                let top = z.iter().copied().fold(f64::NEG_INFINITY, nan_max);
+                let mut sum = 0.0;
+                for (s, z) in slope.iter_mut().zip(z) {
+                    *s = (z - top).exp();
+                    sum += *s;
+                }
+                slope.iter_mut().for_each(|s| *s *= factor / sum);
+                slope[label] -= factor;
+                sum.ln() + top - z[label]
+            }
+            (Loss::Logistic, Target::Class(label)) => {
+                let (z, label) = (z[0], label as f64);
+                let e = (-z.abs()).exp();
+                let probability = if z < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) };
+                slope[0] = factor * (probability - label);
+                e.ln_1p() + if z < 0.0 { -label * z } else { z - label * z }
+            }
+            (Loss::Squares, Target::Class(label)) => {
+                let mut sum = 0.0;
+                for (i, (s, z)) in slope.iter_mut().zip(z).enumerate() {
+                    let d = z - f64::from(u8::from(i == label));
+                    *s = factor * d;
+                    sum += 0.5 * d * d;
+                }
+                sum
+            }
+            (_, Target::Values(values)) => {
+                let mut sum = 0.0;
+                for ((s, z), v) in slope.iter_mut().zip(z).zip(values) {
+                    let d = z - v;
+                    *s = factor * d;
+                    sum += 0.5 * d * d;
+                }
+                sum
+            }
+        }
+    }
+
+    /// The class that the outputs say.
+    pub fn class(self, z: &[f64]) -> usize {
+        match self {
+            Loss::Logistic => usize::from(z[0] > 0.0),
+            Loss::Softmax | Loss::Squares => {
+                let best = z.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+                best.map_or(0, |(i, _)| i)
+            }
+        }
+    }
+
+    /// How sure: probabilities of the classes (softmax, logistic), or the outputs themselves.
+    pub fn scores(self, z: &[f64]) -> Vec<f64> {
+        match self {
+            Loss::Softmax => {
+                let top = z.iter().copied().fold(f64::NEG_INFINITY, nan_max);
+                let e: Vec<f64> = z.iter().map(|z| (z - top).exp()).collect();
+                let sum: f64 = e.iter().sum();
+                e.into_iter().map(|e| e / sum).collect()
+            }
+            Loss::Logistic => {
+                let p = 1.0 / (1.0 + (-z[0]).exp());
+                vec![1.0 - p, p]
+            }
+            Loss::Squares => z.to_vec(),
+        }
+    }
+}
+
+/// The larger one, NaN if either is.
+fn nan_max(a: f64, b: f64) -> f64 {
+    if a > b || a.is_nan() { a } else { b }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_are_the_derivatives() {
+        let z = [0.3, -1.2, 0.9];
+        let values = [0.1, 0.2, -0.4];
+        let cases = [
+            (Loss::Softmax, 3, Target::Class(1)),
+            (Loss::Logistic, 1, Target::Class(0)),
+            (Loss::Logistic, 1, Target::Class(1)),
+            (Loss::Squares, 3, Target::Class(2)),
+            (Loss::Squares, 3, Target::Values(&values)),
+        ];
+        for (loss, n, target) in cases {
+            let mut slope = vec![0.0; n];
+            loss.value_and_slope(&z[..n], target, 2.0, &mut slope);
+            for i in 0..n {
+                let at = |d: f64| {
+                    let mut z = z[..n].to_vec();
+                    z[i] += d;
+                    loss.value_and_slope(&z, target, 1.0, &mut vec![0.0; n])
+                };
+                let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+                assert!((slope[i] - 2.0 * difference).abs() < 1e-9, "{loss:?} {target:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn large_outputs_do_not_overflow() {
+        let mut slope = [0.0; 2];
+        let loss = Loss::Softmax.value_and_slope(&[1e4, 0.0], Target::Class(1), 1.0, &mut slope);
+        assert_eq!((loss, slope), (1e4, [1.0, -1.0]));
+        let loss = Loss::Logistic.value_and_slope(&[-1e4], Target::Class(1), 1.0, &mut slope[..1]);
+        assert_eq!((loss, slope[0]), (1e4, -1.0));
+        let nan = Loss::Softmax.value_and_slope(&[f64::NAN, 0.0], Target::Class(1), 1.0, &mut slope);
+        assert!(nan.is_nan());
+    }
+}

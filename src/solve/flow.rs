@@ -1,0 +1,235 @@
+//! The flow of a field over a fixed grid, for one block of samples, and its adjoint.
+
+use std::sync::Arc;
+
+use super::grid::Times;
+use super::step;
+use crate::control::Controls;
+use crate::field::{At, Pass, VectorField, Workspace};
+use crate::tableau::Tableau;
+
+/// A field, its weights in time, a method, and a grid of steps.
+#[derive(Clone)]
+pub struct Flow {
+    pub field: Arc<dyn VectorField>,
+    pub controls: Controls,
+    /// The method, without stages that do not reach the result.
+    pub tableau: Tableau<f64>,
+    pub grid: Vec<f64>,
+    pub times: Times,
+}
+
+/// Prepared numbers at all distinct times, shared by all blocks.
+#[derive(Clone, Debug, Default)]
+pub struct Plain {
+    numbers: Vec<f64>,
+}
+
+/// Memory for one block at a time.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// For each step and stage: Y, k, kept numbers; then the final state.
+    tape: Vec<f64>,
+    /// zbar of each stage, and kbar.
+    stages: Vec<f64>,
+    pub workspace: Workspace,
+}
+
+/// Where a state stopped being finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Broken {
+    pub t: f64,
+    /// From 1.
+    pub stage: usize,
+}
+
+impl Flow {
+    pub fn new(
+        field: Arc<dyn VectorField>,
+        controls: Controls,
+        tableau: &Tableau<f64>,
+        grid: Vec<f64>,
+    ) -> Flow {
+        let tableau = tableau.reduced();
+        let times = Times::new(&grid, &tableau, &controls);
+        Flow { field, controls, tableau, grid, times }
+    }
+
+    pub fn width(&self) -> usize {
+        self.field.width()
+    }
+
+    pub fn steps(&self) -> usize {
+        self.grid.len() - 1
+    }
+
+    pub fn stages(&self) -> usize {
+        self.tableau.b.len()
+    }
+
+    /// Trained numbers: coefficients times weights.
+    pub fn n_parameters(&self) -> usize {
+        self.controls.coefficients() * self.field.n_weights()
+    }
+
+    /// Numbers summed over samples by the adjoint, over all distinct times.
+    pub fn n_sums(&self) -> usize {
+        self.times.distinct.len() * self.field.n_sums()
+    }
+
+    /// Numbers of tape a sample.
+    pub fn tape_rows(&self) -> usize {
+        self.steps() * self.stages() * self.stage_rows() + self.width()
+    }
+
+    fn stage_rows(&self) -> usize {
+        2 * self.width() + self.field.n_kept()
+    }
+
+    /// Forms the weights at all times, and what the field derives from them.
+    pub fn prepare(&self, theta: &[f64], plain: &mut Plain) {
+        let (n, w) = (self.field.n_prepared(), self.field.n_weights());
+        plain.numbers.resize(n * self.times.distinct.len(), 0.0);
+        if n == 0 {
+            return;
+        }
+        for (time, prepared) in self.times.distinct.iter().zip(plain.numbers.chunks_exact_mut(n)) {
+            Controls::weights(&time.row, theta, &mut prepared[..w]);
+            self.field.prepare(time.t, prepared);
+        }
+    }
+
+    fn at<'a>(&self, plain: &'a Plain, batch: usize, step: usize, stage: usize) -> At<'a> {
+        let number = self.times.of_stage[step * self.stages() + stage];
+        let n = self.field.n_prepared();
+        let prepared = &plain.numbers[number * n..(number + 1) * n];
+        At { t: self.times.distinct[number].t, prepared, batch }
+    }
+
+    /// The tape's place for the state that enters the flow.
+    pub fn entry<'a>(&self, memory: &'a mut Memory, batch: usize) -> &'a mut [f64] {
+        let length = self.tape_rows() * batch;
+        if memory.tape.len() < length {
+            memory.tape.resize(length, 0.0);
+        }
+        &mut memory.tape[..self.width() * batch]
+    }
+
+    /// The final state, after [`Flow::forward`].
+    pub fn exit<'a>(&self, memory: &'a Memory, batch: usize) -> &'a [f64] {
+        let end = self.tape_rows() * batch;
+        &memory.tape[end - self.width() * batch..end]
+    }
+
+    /// The state at the beginning of a step (or at the end, for the number of steps), after a forward pass.
+    pub fn state<'a>(&self, memory: &'a Memory, batch: usize, step: usize) -> &'a [f64] {
+        let start = step * self.stages() * self.stage_rows() * batch;
+        &memory.tape[start..start + self.width() * batch]
+    }
+
+    /// Solves forward from the entry, leaving all stages on the tape.
+    pub fn forward(&self, plain: &Plain, memory: &mut Memory, batch: usize) {
+        let Memory { tape, workspace, .. } = memory;
+        let (stages, width) = (self.stages(), self.width() * batch);
+        let rows = self.stage_rows() * batch;
+        for (n, times) in self.grid.windows(2).enumerate() {
+            let h = times[1] - times[0];
+            let start = n * stages * rows;
+            for i in 0..stages {
+                let (done, rest) = tape[start..].split_at_mut(i * rows);
+                let k = |j: usize| &done[j * rows + width..j * rows + 2 * width];
+                let (state, rest) = rest.split_at_mut(width);
+                if i > 0 {
+                    step::stage(&self.tableau, i, h, &done[..width], k, state);
+                }
+                let (value, rest) = rest.split_at_mut(width);
+                let keep = &mut rest[..rows - 2 * width];
+                self.field.eval(self.at(plain, batch, n, i), state, value, keep, workspace);
+            }
+            let (done, rest) = tape[start..].split_at_mut(stages * rows);
+            let k = |j: usize| &done[j * rows + width..j * rows + 2 * width];
+            step::advance(&self.tableau, h, &done[..width], k, &mut rest[..width]);
+        }
+    }
+
+    /// The adjoint of [`Flow::forward`], whose tape it reads: `lambda` comes in as the cotangent of the final
+    /// state and goes out as that of the entry; `sums` grow by what the weights' gradients need.
+    pub fn backward(
+        &self,
+        plain: &Plain,
+        memory: &mut Memory,
+        batch: usize,
+        lambda: &mut [f64],
+        sums: &mut [f64],
+    ) {
+        let Memory { tape, stages: room, workspace } = memory;
+        let (stages, width) = (self.stages(), self.width() * batch);
+        let rows = self.stage_rows() * batch;
+        let n_sums = self.field.n_sums();
+        let length = (stages + 1) * width;
+        if room.len() < length {
+            room.resize(length, 0.0);
+        }
+        let (kbar, zbars) = room[..length].split_at_mut(width);
+        for (n, times) in self.grid.windows(2).enumerate().rev() {
+            let h = times[1] - times[0];
+            let start = n * stages * rows;
+            for i in (0..stages).rev() {
+                let (front, later) = zbars.split_at_mut((i + 1) * width);
+                let zbar = &mut front[i * width..];
+                let after = |j: usize| &later[(j - i - 1) * width..(j - i) * width];
+                if !step::stage_cotangent(&self.tableau, i, h, lambda, after, kbar) {
+                    zbar.fill(0.0);
+                    continue;
+                }
+                let stage = &tape[start + i * rows..start + (i + 1) * rows];
+                let (y, stage) = stage.split_at(width);
+                let (k, kept) = stage.split_at(width);
+                let number = self.times.of_stage[n * stages + i];
+                let sums = &mut sums[number * n_sums..(number + 1) * n_sums];
+                let pass = Pass { y, k, kept, u: kbar };
+                self.field.vjp(self.at(plain, batch, n, i), pass, zbar, sums, workspace);
+            }
+            step::retreat(lambda, zbars.chunks_exact(width));
+        }
+    }
+
+    /// From sums over samples to the gradient of the coefficients, which is added to.
+    pub fn gather(
+        &self,
+        plain: &Plain,
+        sums: &[f64],
+        gradient: &mut [f64],
+        room: &mut Vec<f64>,
+        workspace: &mut Workspace,
+    ) {
+        let (n, w) = (self.field.n_prepared(), self.field.n_weights());
+        let n_sums = self.field.n_sums();
+        room.resize(w, 0.0);
+        for (number, time) in self.times.distinct.iter().enumerate() {
+            let prepared = &plain.numbers[number * n..(number + 1) * n];
+            let sums = &sums[number * n_sums..(number + 1) * n_sums];
+            room.fill(0.0);
+            let at = At { t: time.t, prepared, batch: 0 };
+            self.field.gather(at, sums, room, workspace);
+            Controls::pull_back(&time.row, room, gradient);
+        }
+    }
+
+    /// The first place on the tape where a sample's state or stage is not finite.
+    pub fn first_broken(&self, memory: &Memory, batch: usize, sample: usize) -> Option<Broken> {
+        let (stages, width) = (self.stages(), self.width());
+        let rows = self.stage_rows() * batch;
+        for n in 0..self.steps() {
+            for i in 0..stages {
+                let stage = &memory.tape[(n * stages + i) * rows..];
+                let (y, k) = (&stage[sample * width..], &stage[width * (batch + sample)..]);
+                if y[..width].iter().chain(&k[..width]).any(|x| !x.is_finite()) {
+                    let t = self.times.distinct[self.times.of_stage[n * stages + i]].t;
+                    return Some(Broken { t, stage: i + 1 });
+                }
+            }
+        }
+        None
+    }
+}

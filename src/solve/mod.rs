@@ -1,0 +1,8 @@
+//! Solving y' = f(t, y; w(t)) on a grid of steps, and the exact adjoint of what was done.
+
+mod flow;
+mod grid;
+pub mod step;
+
+pub use flow::{Broken, Flow, Memory, Plain};
+pub use grid::{GridError, Stepping, Times};
