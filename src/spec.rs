@@ -106,7 +106,7 @@ pub enum FieldSpec {
         constants: IndexMap<String, f64>,
     },
     /// One that is written out.
-    Formula(FieldFile),
+    Formula(Box<FieldFile>),
 }
 
 /// The method of a network: a name of the catalogue or a tableau.
@@ -254,7 +254,15 @@ fn read_named<T: DeserializeOwned>(
     let part = start..start + raw.len();
     match tokens(raw).next() {
         Some(Token { kind: Kind::Text, .. }) => read(text, part).map(named),
-        _ => read(text, part),
+        Some(Token { kind: Kind::Word, span })
+            if raw[span.clone()].starts_with(char::is_alphabetic) =>
+        {
+            read(text, part)
+        }
+        token => {
+            let at = start + token.map_or(0, |token| token.span.start);
+            Err(explain::neither_name_nor_variant(text, at))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Numbers that cannot make sense whatever the rest of the model is.
 
+use std::cmp::Ordering;
 use std::fmt::Display;
 
 use crate::control::Basis;
@@ -193,7 +194,8 @@ fn grid_fault(points: &[f64], horizon: f64) -> Option<GridFault> {
         return Some(GridFault::TooFewPoints(points.len()));
     };
     // Not `before >= after`: a NaN is not in order either.
-    if let Some(pair) = points.windows(2).find(|pair| !(pair[0] < pair[1])) {
+    let increases = |pair: &[f64]| pair[0].partial_cmp(&pair[1]) == Some(Ordering::Less);
+    if let Some(pair) = points.windows(2).find(|pair| !increases(pair)) {
         return Some(GridFault::NotIncreasing { before: pair[0], after: pair[1] });
     }
     // 0.1 + 0.2 may stand for a horizon of 0.3.

@@ -79,7 +79,7 @@ impl SpecError {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// A key that the section does not have.
-    #[error("unknown key `{key}` in {section}{}. It has: {}", did_you_mean(key, possible), possible.join(", "))]
+    #[error("unknown key `{key}` in {section}{} It has: {}", did_you_mean(key, possible), possible.join(", "))]
     UnknownKey {
         /// The key.
         key: String,
@@ -89,7 +89,7 @@ pub enum Problem {
         possible: &'static [&'static str],
     },
     /// An override of something that is not there.
-    #[error("there is no `{}` in the model{}. {section} has: {}", section.key(key), did_you_mean_path(section, key, possible), possible.join(", "))]
+    #[error("there is no `{}` in the model{} {section} has: {}", section.key(key), did_you_mean_path(section, key, possible), possible.join(", "))]
     NoSuchPath {
         /// The last key of the path.
         key: String,
@@ -118,7 +118,7 @@ pub enum Problem {
     },
     /// A variant that is not one of those that may stand here.
     #[error(
-        "unknown variant `{variant}` for {section}{}. {}",
+        "unknown variant `{variant}` for {section}{} {}",
         did_you_mean(variant, possible),
         one_of(variant, possible)
     )]
@@ -185,10 +185,8 @@ pub enum Problem {
     #[error("nested too deep; a model file needs no more than a few levels of brackets")]
     TooDeep,
     /// The text is not RON.
-    #[error("{section}: {}", plainly(cause))]
+    #[error("{}", plainly(cause))]
     Syntax {
-        /// The section that it happened in.
-        section: Section,
         /// What the reader of RON says.
         cause: ron::Error,
     },
@@ -276,22 +274,27 @@ impl std::fmt::Display for Section {
 /// The candidate that a misspelt word is most like, if it is like one at all.
 pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let word = word.to_lowercase();
-    let likeness = |candidate: &str| strsim::jaro_winkler(&word, &candidate.to_lowercase());
+    // One slip in every three letters, two letters that changed places counting as one.
+    let slips = |candidate: &str| strsim::osa_distance(&word, &candidate.to_lowercase());
     candidates
         .iter()
-        .map(|&candidate| (candidate, likeness(candidate)))
-        .filter(|&(_, likeness)| likeness > 0.7)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|&candidate| (candidate, slips(candidate)))
+        .filter(|&(candidate, slips)| slips <= candidate.chars().count().div_ceil(3))
+        .min_by_key(|&(_, slips)| slips)
         .map(|(candidate, _)| candidate)
 }
 
 fn did_you_mean(word: &str, possible: &[&str]) -> String {
-    nearest(word, possible).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+    suggestion(nearest(word, possible).map(str::to_owned))
 }
 
 fn did_you_mean_path(section: &Section, key: &str, possible: &[&str]) -> String {
-    nearest(key, possible)
-        .map_or_else(String::new, |near| format!("; did you mean `{}`?", section.key(near)))
+    suggestion(nearest(key, possible).map(|near| section.key(near)))
+}
+
+/// The end of a sentence about a word that is not known.
+fn suggestion(near: Option<String>) -> String {
+    near.map_or_else(|| ".".to_owned(), |near| format!("; did you mean `{near}`?"))
 }
 
 fn one_of(variant: &str, possible: &[&str]) -> String {

@@ -16,6 +16,20 @@ pub(crate) fn explain(text: &Text, base: usize, error: SpannedError) -> SpecErro
     Reading { text, outline: Outline::scan(source), start, end }.explain(error.code)
 }
 
+/// The error of a number, list or the like where a name or a variant should stand.
+pub(crate) fn neither_name_nor_variant(text: &Text, at: usize) -> SpecError {
+    let reading = Reading { text, outline: Outline::scan(text.as_str()), start: at, end: at };
+    let value = reading.value();
+    let found = value.map(|id| reading.outline.node(id).value.clone()).unwrap_or(at..at);
+    let problem = Problem::WrongType {
+        section: reading.section(value),
+        expected: "a name in quotes or a variant".to_owned(),
+        found: format!("`{}`", brief(&text.as_str()[found])),
+        bare: false,
+    };
+    reading.error(at, problem)
+}
+
 struct Reading<'t> {
     text: &'t Text,
     outline: Outline,
@@ -75,7 +89,7 @@ impl Reading<'_> {
             let empty = Outline::scan(self.text.as_str()).nodes().next().is_none();
             return match empty && !matches!(cause, ron::Error::UnclosedBlockComment) {
                 true => self.error(self.end, Problem::Empty),
-                false => self.syntax(cause, Section(String::new())),
+                false => self.syntax(cause),
             };
         };
         let section = self.section(Some(id));
@@ -100,14 +114,14 @@ impl Reading<'_> {
                     let found = format!("`{}`", brief(found));
                     self.error(at, Problem::WrongType { section, expected, found, bare })
                 }
-                _ => self.syntax(cause, section),
+                _ => self.syntax(cause),
             },
         }
     }
 
-    fn syntax(&self, cause: ron::Error, section: Section) -> SpecError {
+    fn syntax(&self, cause: ron::Error) -> SpecError {
         let at = if matches!(cause, ron::Error::Message(_)) { self.start } else { self.end };
-        self.error(at, Problem::Syntax { section, cause })
+        self.error(at, Problem::Syntax { cause })
     }
 
     /// The value that the reader was at.
@@ -142,7 +156,7 @@ fn expected(cause: &ron::Error, found: &str) -> Option<String> {
         E::ExpectedStructLike | E::ExpectedNamedStructLike(_) => "fields in ( )",
         E::ExpectedDifferentStructName { .. } => "fields in ( ) without a name",
         E::ExpectedIdentifier if content(found).is_some() => "a variant, without quotes",
-        E::ExpectedIdentifier => "a variant",
+        E::ExpectedIdentifier | E::SuggestRawIdentifier(_) => "a variant",
         E::InvalidValueForType { expected, .. } => expected,
         _ => return None,
     };

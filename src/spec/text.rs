@@ -150,7 +150,7 @@ mod tests {
     fn what_follows_an_override_keeps_its_place_in_the_file() {
         let mut text = Text::new(Path::new("m.ron"), "(a: 1, b: 2,\n c: 3)");
         text.splice(4..5, "10000", "--set a=10000");
-        text.splice(11 + 4..12 + 4, "x", "--set b=x");
+        text.splice(14..15, "x", "--set b=x");
         assert_eq!(text.as_str(), "(a: 10000, b: x,\n c: 3)");
         assert_eq!(header(&text, "b:"), "m.ron:1:8");
         assert_eq!(header(&text, "c:"), "m.ron:2:2");
