@@ -2,6 +2,8 @@
 
 use ron::error::{Position, SpannedError};
 
+use crate::data::Source;
+
 use super::error::{Problem, Section, SpecError};
 use super::outline::{Found, Node, Outline, content};
 use super::template;
@@ -99,6 +101,11 @@ impl Reading<'_> {
         if found.is_empty() {
             return self.error(at, Problem::NoValue { section });
         }
+        if let ron::Error::Message(_) = cause
+            && let Some(error) = self.read_apart(&section, node)
+        {
+            return error;
+        }
         let variant = || self.outline.name(self.text.as_str(), id).unwrap_or(found).to_owned();
         match cause {
             ron::Error::ExpectedComma if node.open == Some(self.end) => {
@@ -117,6 +124,13 @@ impl Reading<'_> {
                 _ => self.syntax(cause),
             },
         }
+    }
+
+    /// The error of a file for validation with its own place: as a share or a file may stand there, its text was read
+    /// apart and the place lost.
+    fn read_apart(&self, section: &Section, node: &Node) -> Option<SpecError> {
+        let file = section.0 == "data.validation" && node.open.is_some();
+        file.then(|| super::read::<Source>(self.text, node.value.clone()).err()).flatten()
     }
 
     fn syntax(&self, cause: ron::Error) -> SpecError {
