@@ -33,7 +33,7 @@ pub enum Source {
         #[serde(default = "yes")]
         header: bool,
         #[serde(default)]
-        validation: Option<ron::Value>,
+        validation: Option<Validation>,
     },
     Npz {
         path: PathBuf,
@@ -43,4 +43,24 @@ pub enum Source {
         images: PathBuf,
         labels: PathBuf,
     },
+}
+
+/// Stand-in.
+#[allow(missing_docs)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Validation {
+    Share(f64),
+    File(Box<Source>),
+}
+
+impl<'de> Deserialize<'de> for Validation {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&ron::value::RawValue>::deserialize(deserializer)?.get_ron();
+        if let Ok(share) = crate::spec::OPTIONS.from_str::<f64>(text) {
+            return Ok(Self::Share(share));
+        }
+        let file = crate::spec::OPTIONS.from_str(text);
+        file.map(|source| Self::File(Box::new(source))).map_err(serde::de::Error::custom)
+    }
 }

@@ -114,7 +114,7 @@ impl Reading<'_> {
             ron::Error::ExpectedStructLike if node.open.is_none() && is_word(found) => {
                 self.error(at, Problem::NeedsArguments { variant: variant() })
             }
-            cause => match expected(&cause, found) {
+            cause => match expected(&cause, found, self.end < node.value.end) {
                 // Where the reader stopped inside a value of several parts the value is not at fault.
                 Some(expected) if node.open.is_none_or(|open| self.end <= open) => {
                     let bare = matches!(cause, ron::Error::ExpectedString) && is_word(found);
@@ -154,14 +154,14 @@ impl Reading<'_> {
     }
 }
 
-/// What a key takes, if the error is that it was given something else.
-fn expected(cause: &ron::Error, found: &str) -> Option<String> {
+/// What a key takes, if the error is that it was given something else; `inside` if the reader stopped inside of it.
+fn expected(cause: &ron::Error, found: &str, inside: bool) -> Option<String> {
     use ron::Error as E;
     let whole = "a whole number, not negative";
     let expected = match cause {
         E::ExpectedInteger | E::IntegerOutOfBounds | E::InvalidIntegerDigit { .. } => whole,
         // A whole number is read up to the point of 1.5.
-        E::ExpectedComma if found.parse::<f64>().is_ok() => whole,
+        E::ExpectedComma if inside && found.parse::<f64>().is_ok() => whole,
         E::ExpectedFloat => "a number",
         E::ExpectedString => "a string",
         E::ExpectedBoolean => "true or false",

@@ -215,6 +215,25 @@ fn what_is_not_closed_is_said_to_be_so() {
 }
 
 #[test]
+fn errors_inside_a_validation_file_keep_their_place() {
+    let source = include_str!("../../models/digits.ron");
+    for (to, expected) in [
+        (
+            "validation: Csv(pth: \"b\")",
+            "7:25: unknown key `pth` in `data.validation`; did you mean `path`?",
+        ),
+        (
+            "validation: Cvs(path: \"b\")",
+            "7:21: unknown variant `Cvs` for `data.validation`; did you mean `Csv`?",
+        ),
+        ("validation: Csv(path: 3)", "7:31: `data.validation.path` must be a string, found `3`"),
+    ] {
+        let error = refused(source, "validation: 0.2", to);
+        assert!(first_line(&error).contains(expected), "{to}\n  {error}\n  {expected}");
+    }
+}
+
+#[test]
 fn errors_inside_a_name_or_variant_keep_their_place() {
     for (from, to, expected) in [
         ("rhs:", "rsh:", "11:13: unknown key `rsh` in `network.field`; did you mean `rhs`?"),
