@@ -1,7 +1,14 @@
 //! kutta
 pub mod atomic;
+pub mod control;
 pub mod data;
 pub mod expr;
+pub mod field;
+pub mod loss;
+pub mod network;
+pub mod report;
+pub mod solve;
+pub mod spec;
 pub mod tableau;
 pub mod train;
 pub mod weights;
