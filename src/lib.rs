@@ -1,1 +1,2 @@
 //! kutta
+pub mod report;
