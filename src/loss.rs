@@ -16,6 +16,16 @@ pub enum Loss {
     Squares,
 }
 
+/// What is added to the mean loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Penalties {
+    /// alpha in alpha / 2 |theta|^2 over all trained numbers.
+    pub tikhonov: f64,
+    /// beta in beta / 2 integral |dw/dt|^2 dt over the field's weights.
+    pub smoothness: f64,
+}
+
 /// What a sample's outputs should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target<'a> {
