@@ -62,7 +62,13 @@ impl Loss {
     }
 
     /// The loss of one sample; its derivative by the outputs, times `factor`, overwrites `slope`.
-    pub fn value_and_slope(self, z: &[f64], target: Target<'_>, factor: f64, slope: &mut [f64]) -> f64 {
+    pub fn value_and_slope(
+        self,
+        z: &[f64],
+        target: Target<'_>,
+        factor: f64,
+        slope: &mut [f64],
+    ) -> f64 {
         match (self, target) {
             (Loss::Softmax, Target::Class(label)) => {
                 let top = z.iter().copied().fold(f64::NEG_INFINITY, nan_max);
@@ -174,7 +180,8 @@ mod tests {
         assert_eq!((loss, slope), (1e4, [1.0, -1.0]));
         let loss = Loss::Logistic.value_and_slope(&[-1e4], Target::Class(1), 1.0, &mut slope[..1]);
         assert_eq!((loss, slope[0]), (1e4, -1.0));
-        let nan = Loss::Softmax.value_and_slope(&[f64::NAN, 0.0], Target::Class(1), 1.0, &mut slope);
+        let nan =
+            Loss::Softmax.value_and_slope(&[f64::NAN, 0.0], Target::Class(1), 1.0, &mut slope);
         assert!(nan.is_nan());
     }
 }

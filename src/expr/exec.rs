@@ -229,7 +229,12 @@ pub(super) fn run(
                         let at = from.start - (to.start + out.len());
                         &after[at..at + length]
                     };
-                    MatRef::from_column_major_slice_with_stride(slice, right_rows, batch, from.stride)
+                    MatRef::from_column_major_slice_with_stride(
+                        slice,
+                        right_rows,
+                        batch,
+                        from.stride,
+                    )
                 };
                 let out =
                     MatMut::from_column_major_slice_with_stride_mut(out, rows, batch, to.stride);
@@ -356,8 +361,7 @@ fn tile<const FMA: bool>(
     if let Tile::Scatter(to, arg) = step.tile {
         let to = blocks.run(to, rows, sample);
         let buffer = blocks.take(to.buffer);
-        let reader =
-            Reader { blocks, sample, to, before: &[], after: &[], length: 0 };
+        let reader = Reader { blocks, sample, to, before: &[], after: &[], length: 0 };
         if let Some(from) = reader.get(arg, rows, length) {
             for (i, column) in from.chunks_exact(rows).enumerate() {
                 let at = to.start + i * to.stride;

@@ -155,7 +155,12 @@ pub enum Op {
     /// Elementwise, both of the node's own shape.
     Binary(Binary, Node, Node),
     /// weight * weight, weight * sample, or sample * sample': the last sums over the samples.
-    Product { left: Node, left_t: bool, right: Node, right_t: bool },
+    Product {
+        left: Node,
+        left_t: bool,
+        right: Node,
+        right_t: bool,
+    },
     Transpose(Node),
     /// Repeats the argument along rows, columns or samples up to the node's shape.
     Broadcast(Node),
@@ -371,7 +376,9 @@ impl Graph {
         let (right, right_t) = self.without_transpose(right, right_t);
         let (l, r) = (self.shape(left), self.shape(right));
         // A value that is the same for all samples needs no product for each of them.
-        if r.samples && let Some(shared) = self.shared(right) {
+        if r.samples
+            && let Some(shared) = self.shared(right)
+        {
             if l.samples {
                 let sum = self.reduce(left, Shape::weight(l.rows, 1));
                 return self.product(sum, false, shared, true);
@@ -380,20 +387,23 @@ impl Graph {
             let rows = self.shape(once).rows;
             return self.broadcast(once, Shape::state(rows));
         }
-        if l.samples && let Some(shared) = self.shared(left) {
+        if l.samples
+            && let Some(shared) = self.shared(left)
+        {
             let sum = self.reduce(right, Shape::weight(r.rows, 1));
             return self.product(shared, false, sum, true);
         }
         if l.samples && r.samples {
             debug_assert!(!left_t && right_t);
-            return self.make(
-                Op::Product { left, left_t, right, right_t },
-                Shape::weight(l.rows, r.rows),
-            );
+            return self
+                .make(Op::Product { left, left_t, right, right_t }, Shape::weight(l.rows, r.rows));
         }
         let rows = if left_t { l.cols } else { l.rows };
         let cols = if right_t { r.rows } else { r.cols };
-        debug_assert_eq!(if left_t { l.rows } else { l.cols }, if right_t { r.cols } else { r.rows });
+        debug_assert_eq!(
+            if left_t { l.rows } else { l.cols },
+            if right_t { r.cols } else { r.rows }
+        );
         if self.op(left) == Op::Identity {
             return if right_t { self.transpose(right) } else { right };
         }

@@ -118,7 +118,8 @@ impl Kernel {
         };
         let out = |row, total| Place::Out { row, total };
         let state_places = places(&states, &state_rows, |row, total| Place::State { row, total });
-        let value_places = places(&derived.value, &out_blocks, |row, total| Place::Value { row, total });
+        let value_places =
+            places(&derived.value, &out_blocks, |row, total| Place::Value { row, total });
 
         // Sums over samples that the gradients of the weights need.
         let mut sums = Sums::default();
@@ -171,7 +172,8 @@ impl Kernel {
             sums: Vec::new(),
         });
         let mut tangent_given = state_given;
-        tangent_given.extend(places(&directions, &state_rows, |row, total| Place::Seed { row, total }));
+        tangent_given
+            .extend(places(&directions, &state_rows, |row, total| Place::Seed { row, total }));
         let tangent = planner.body(&Wanted {
             outputs: places(&tangent_nodes, &out_blocks, out),
             given: tangent_given,
@@ -331,9 +333,8 @@ struct Sums {
 
 impl Sums {
     fn collect(&mut self, graph: &Graph, targets: &[Node]) {
-        let crosses = |n: Node| {
-            !graph.shape(n).samples && graph.op(n).args().any(|a| graph.shape(a).samples)
-        };
+        let crosses =
+            |n: Node| !graph.shape(n).samples && graph.op(n).args().any(|a| graph.shape(a).samples);
         let needed = graph.needed(targets, crosses);
         let mut uses: HashMap<Node, usize> = HashMap::new();
         for &node in needed.iter().filter(|&&n| !crosses(n)) {
@@ -348,7 +349,9 @@ impl Sums {
             while let Some(term) = terms.pop() {
                 let once = term == node || uses.get(&term) == Some(&1);
                 match graph.op(term) {
-                    _ if crosses(term) && once && !place_of.contains_key(&term) => leaves.push(term),
+                    _ if crosses(term) && once && !place_of.contains_key(&term) => {
+                        leaves.push(term)
+                    }
                     Op::Binary(super::graph::Binary::Add, a, b) if once && a != b => {
                         terms.extend([a, b]);
                     }
@@ -397,9 +400,8 @@ impl Known<'_> {
                 continue;
             }
             if forward.contains(&node) && graph.shape(node).samples {
-                let whole = values
-                    .iter()
-                    .find(|v| v.0 == node && v.1.contiguous(graph.shape(node).rows));
+                let whole =
+                    values.iter().find(|v| v.0 == node && v.1.contiguous(graph.shape(node).rows));
                 if let Some(&value) = whole {
                     used.push(value);
                     continue;

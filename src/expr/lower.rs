@@ -28,7 +28,8 @@ pub fn lower(
     block: &str,
 ) -> Result<Node, ExprError> {
     let tree = parse(text)?;
-    let mut lowering = Lowering { graph, declared, text, values: Vec::with_capacity(tree.nodes.len()) };
+    let mut lowering =
+        Lowering { graph, declared, text, values: Vec::with_capacity(tree.nodes.len()) };
     for (syntax, span) in &tree.nodes {
         let value = lowering.value(*syntax, span.clone())?;
         lowering.values.push(value);
@@ -158,7 +159,10 @@ impl Lowering<'_> {
                 let shape = self.graph.shape(m);
                 if shape.samples || shape.rows != shape.cols {
                     let what = self.describe(m);
-                    return self.error(span, format!("`I` can be added to a square matrix, not to {what}"));
+                    return self.error(
+                        span,
+                        format!("`I` can be added to a square matrix, not to {what}"),
+                    );
                 }
                 let eye = self.graph.identity(shape.rows);
                 let c = self.graph.broadcast(c, shape);
@@ -181,7 +185,10 @@ impl Lowering<'_> {
             }
             (_, Identity(_), _) | (_, _, Identity(_)) => self.error(
                 span,
-                format!("`I` has no size of its own here: `{}` needs a value beside it", op.symbol()),
+                format!(
+                    "`I` has no size of its own here: `{}` needs a value beside it",
+                    op.symbol()
+                ),
             ),
             (Operator::Times, StateTransposed(x), N(y)) => {
                 let (sx, sy) = (self.graph.shape(x), self.graph.shape(y));
@@ -198,20 +205,27 @@ impl Lowering<'_> {
             }
             (_, StateTransposed(_), _) | (_, _, StateTransposed(_)) => self.error(
                 span,
-                "a transposed state may only stand left of `*`, for an inner product (u' * v)".into(),
+                "a transposed state may only stand left of `*`, for an inner product (u' * v)"
+                    .into(),
             ),
             (Operator::Times, N(a), N(b)) => self.times(a, b, span),
             (Operator::Over, N(a), N(b)) => {
                 if self.graph.shape(b).len() != 1 {
                     let what = self.describe(b);
-                    return self.error(span, format!("`/` divides by a number, not by {what}; elementwise is `./`"));
+                    return self.error(
+                        span,
+                        format!("`/` divides by a number, not by {what}; elementwise is `./`"),
+                    );
                 }
                 self.together(Binary::Div, a, b, op, span)
             }
             (Operator::Hat, N(a), N(b)) => {
                 if self.graph.shape(b).len() != 1 {
                     let what = self.describe(b);
-                    return self.error(span, format!("`^` takes a number as exponent, not {what}; elementwise is `.^`"));
+                    return self.error(
+                        span,
+                        format!("`^` takes a number as exponent, not {what}; elementwise is `.^`"),
+                    );
                 }
                 if self.graph.shape(a).cols > 1 {
                     let what = self.describe(a);
@@ -279,13 +293,17 @@ impl Lowering<'_> {
             Shape { samples, ..sa }
         } else {
             let (x, y) = (self.describe(a), self.describe(b));
-            return self.error(span, format!("`{}` joins {x} with {y}: the sizes differ", op.symbol()));
+            return self
+                .error(span, format!("`{}` joins {x} with {y}: the sizes differ", op.symbol()));
         };
         if samples && shape.cols > 1 {
             let (x, y) = (self.describe(a), self.describe(b));
             return self.error(
                 span,
-                format!("`{}` joins {x} with {y}: that would be a matrix for each sample", op.symbol()),
+                format!(
+                    "`{}` joins {x} with {y}: that would be a matrix for each sample",
+                    op.symbol()
+                ),
             );
         }
         let a = self.graph.broadcast(a, shape);
@@ -308,7 +326,8 @@ impl Lowering<'_> {
         let fits = shape.cols == 1 && (shape.rows == rows || shape.rows == 1 && !shape.samples);
         if !fits {
             let what = self.describe(node);
-            return self.error(span, format!("the result is {what}, but `{block}` has {rows} rows"));
+            return self
+                .error(span, format!("the result is {what}, but `{block}` has {rows} rows"));
         }
         Ok(self.graph.broadcast(node, Shape::state(rows)))
     }

@@ -21,12 +21,24 @@ pub(super) enum Place {
     Scratch(usize),
     /// What the forward pass leaves for the adjoint.
     Kept(usize),
-    State { row: usize, total: usize },
+    State {
+        row: usize,
+        total: usize,
+    },
     /// The tangent or cotangent that comes in.
-    Seed { row: usize, total: usize },
+    Seed {
+        row: usize,
+        total: usize,
+    },
     /// The formula's value, given back to the adjoint.
-    Value { row: usize, total: usize },
-    Out { row: usize, total: usize },
+    Value {
+        row: usize,
+        total: usize,
+    },
+    Out {
+        row: usize,
+        total: usize,
+    },
 }
 
 impl Place {
@@ -53,7 +65,10 @@ pub(super) enum Arg {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Tile {
     /// constant + sum c_k x_k
-    Sum { constant: f64, terms: Vec<(f64, Arg)> },
+    Sum {
+        constant: f64,
+        terms: Vec<(f64, Arg)>,
+    },
     Map(Function, Arg),
     /// f(a + b)
     MapSum(Function, Arg, Arg),
@@ -64,7 +79,10 @@ pub(super) enum Tile {
     /// One row repeated over the destination's rows.
     Spread(Arg),
     /// The sum over `from` rows, in one row.
-    RowSum { from: usize, of: Arg },
+    RowSum {
+        from: usize,
+        of: Arg,
+    },
     /// Adds to the sum over samples with this number; `fold` rows remain.
     Accumulate(usize, Arg),
     /// To and from places where rows are not one run of memory.
@@ -89,10 +107,29 @@ pub(super) struct Fold {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
-    Product { to: Place, rows: usize, left: usize, left_rows: usize, left_cols: usize, left_t: bool, right: Place, right_rows: usize },
+    Product {
+        to: Place,
+        rows: usize,
+        left: usize,
+        left_rows: usize,
+        left_cols: usize,
+        left_t: bool,
+        right: Place,
+        right_rows: usize,
+    },
     /// sums[into] += u v', summed over samples
-    Outer { into: usize, left: Place, rows: usize, right: Place, cols: usize },
-    Loop { tiles: Vec<TileStep>, folds: Vec<Fold>, temps: usize },
+    Outer {
+        into: usize,
+        left: Place,
+        rows: usize,
+        right: Place,
+        cols: usize,
+    },
+    Loop {
+        tiles: Vec<TileStep>,
+        folds: Vec<Fold>,
+        temps: usize,
+    },
 }
 
 /// What is executed on a block.
@@ -300,9 +337,10 @@ impl Planner<'_> {
                         let c = self.numbered(tape, c, graph.shape(node).rows);
                         Tile::Binary(op, c, known(self.arg(tape, b)))
                     }
-                    (_, Some(c)) if op == Binary::Div => {
-                        Tile::Sum { constant: 0.0, terms: vec![(1.0 / c, known(self.arg(tape, a)))] }
-                    }
+                    (_, Some(c)) if op == Binary::Div => Tile::Sum {
+                        constant: 0.0,
+                        terms: vec![(1.0 / c, known(self.arg(tape, a)))],
+                    },
                     (_, Some(c)) => Tile::Power(known(self.arg(tape, a)), c),
                     _ => Tile::Binary(op, known(self.arg(tape, a)), known(self.arg(tape, b))),
                 }
@@ -548,9 +586,9 @@ impl<'a> Work<'a> {
             let phase = self.phase[&node];
             let product = matches!(graph.op(node), Op::Product { .. });
             let users = self.users.get(&node).cloned().unwrap_or_default();
-            let leaves_loop = users.iter().any(|u| {
-                self.phase[u] != phase || matches!(graph.op(*u), Op::Product { .. })
-            });
+            let leaves_loop = users
+                .iter()
+                .any(|u| self.phase[u] != phase || matches!(graph.op(*u), Op::Product { .. }));
             if !product && !leaves_loop {
                 continue;
             }
@@ -594,7 +632,10 @@ impl<'a> Work<'a> {
             let [user] = self.users.get(&node)?.as_slice() else { return None };
             let fits = self.phase[user] == phase
                 && graph.shape(*user) == graph.shape(product)
-                && !matches!(graph.op(*user), Op::Product { .. } | Op::Broadcast(_) | Op::Reduce(_));
+                && !matches!(
+                    graph.op(*user),
+                    Op::Product { .. } | Op::Broadcast(_) | Op::Reduce(_)
+                );
             if !fits {
                 return None;
             }
@@ -602,7 +643,8 @@ impl<'a> Work<'a> {
             if !self.inlined.contains(&node) {
                 let place = *self.places.get(&node)?;
                 let free = place.contiguous(graph.shape(node).rows) && !claimed.contains(&place);
-                return (free && matches!(place, Place::Out { .. } | Place::Kept(_))).then_some(place);
+                return (free && matches!(place, Place::Out { .. } | Place::Kept(_)))
+                    .then_some(place);
             }
         }
     }

@@ -89,7 +89,8 @@ const LONGEST: usize = 20_000;
 
 /// Reads a formula. Errors carry the place in `text`.
 pub fn parse(text: &str) -> Result<Tree, ExprError> {
-    let mut parser = Parser { text, at: 0, token: Token::End, span: 0..0, nodes: Vec::new(), depth: 0 };
+    let mut parser =
+        Parser { text, at: 0, token: Token::End, span: 0..0, nodes: Vec::new(), depth: 0 };
     parser.advance()?;
     if parser.token == Token::End {
         return Err(ExprError::new(text, 0..text.len(), "the formula is empty".into()));
@@ -171,9 +172,8 @@ impl Parser<'_> {
                 }
             }
             (c, _) if c.is_alphabetic() || c == '_' => {
-                let length = rest
-                    .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-                    .unwrap_or(rest.len());
+                let length =
+                    rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
                 (Token::Name, length)
             }
             (c, _) => {

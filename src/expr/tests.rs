@@ -19,8 +19,7 @@ pub(crate) fn formula(
             .collect(),
         constants: constants.iter().map(|&(n, x)| (n.into(), x)).collect(),
     };
-    let outputs =
-        declared.state.iter().cloned().zip(rhs.iter().map(|r| (*r).to_owned())).collect();
+    let outputs = declared.state.iter().cloned().zip(rhs.iter().map(|r| (*r).to_owned())).collect();
     Formula { declared, outputs }
 }
 
@@ -68,8 +67,7 @@ impl Case<'_> {
     fn value(&self, y: &[f64], w: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let mut out = vec![f64::NAN; self.kernel.out_rows() * self.batch];
         let mut keep = vec![f64::NAN; self.kernel.n_kept() * self.batch];
-        let memory =
-            Memory { state: y, out: &mut out, keep: &mut keep, ..Memory::default() };
+        let memory = Memory { state: y, out: &mut out, keep: &mut keep, ..Memory::default() };
         let mut ws = Workspace::with_arch(self.arch);
         self.kernel.value(&self.prepared(w), self.batch, memory, &mut ws);
         (out, keep)
@@ -145,7 +143,10 @@ fn check_derivatives(kernel: &Kernel, batch: usize, shift: f64) {
     let differences = slope(&|r| value(0.0, r));
     let error = (dot(&u, &differences) - dot(&gw, &dw)).abs();
     let scale = norm(&u) * norm(&differences) + norm(&gw) * norm(&dw) + 1.0;
-    assert!(error <= 1e-9 * scale, "weight gradient differs from differences by {error:e} of {scale:e}");
+    assert!(
+        error <= 1e-9 * scale,
+        "weight gradient differs from differences by {error:e} of {scale:e}"
+    );
 }
 
 /// tanh(K y + b) by hand, sample by sample.
@@ -282,7 +283,10 @@ fn functions_are_exact_to_a_few_units() {
         let x = f64::from(i) * 0.01 + 1e-4;
         let within = |f, exact: f64, ulps: f64| {
             let y = apply(f, x);
-            assert!((y - exact).abs() <= ulps * f64::EPSILON * exact.abs(), "{f:?}({x}) = {y}, not {exact}");
+            assert!(
+                (y - exact).abs() <= ulps * f64::EPSILON * exact.abs(),
+                "{f:?}({x}) = {y}, not {exact}"
+            );
         };
         within(Function::Tanh, x.tanh(), 3.0);
         within(Function::Exp, x.exp(), 2.0);

@@ -104,7 +104,14 @@ impl VectorField for SymbolicField {
         self.kernel.tangent(at.prepared, at.batch, memory, ws);
     }
 
-    fn vjp(&self, at: At<'_>, pass: Pass<'_>, gy: &mut [f64], sums: &mut [f64], ws: &mut Workspace) {
+    fn vjp(
+        &self,
+        at: At<'_>,
+        pass: Pass<'_>,
+        gy: &mut [f64],
+        sums: &mut [f64],
+        ws: &mut Workspace,
+    ) {
         let Pass { y, k, kept, u } = pass;
         let memory =
             Memory { state: y, seed: u, value: k, kept, out: gy, sums, ..Memory::default() };

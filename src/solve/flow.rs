@@ -129,12 +129,22 @@ impl Flow {
 
     /// Solves forward from the entry, leaving all stages on the tape.
     pub fn forward(&self, plain: &Plain, memory: &mut Memory, batch: usize) {
+        self.solve(plain, memory, batch, self.stages() * self.stage_rows() * batch);
+    }
+
+    /// Solves forward from the entry on the tape of one step; the final state is where the entry was.
+    pub fn forward_only(&self, plain: &Plain, memory: &mut Memory, batch: usize) {
+        self.solve(plain, memory, batch, 0);
+    }
+
+    /// `advance` is from the tape of one step to that of the next.
+    fn solve(&self, plain: &Plain, memory: &mut Memory, batch: usize, advance: usize) {
         let Memory { tape, workspace, .. } = memory;
         let (stages, width) = (self.stages(), self.width() * batch);
         let rows = self.stage_rows() * batch;
         for (n, times) in self.grid.windows(2).enumerate() {
             let h = times[1] - times[0];
-            let start = n * stages * rows;
+            let start = n * advance;
             for i in 0..stages {
                 let (done, rest) = tape[start..].split_at_mut(i * rows);
                 let k = |j: usize| &done[j * rows + width..j * rows + 2 * width];
@@ -149,6 +159,9 @@ impl Flow {
             let (done, rest) = tape[start..].split_at_mut(stages * rows);
             let k = |j: usize| &done[j * rows + width..j * rows + 2 * width];
             step::advance(&self.tableau, h, &done[..width], k, &mut rest[..width]);
+            if advance == 0 {
+                tape.copy_within(stages * rows..stages * rows + width, 0);
+            }
         }
     }
 

@@ -38,7 +38,9 @@ pub enum GridError {
     Steps { steps: usize },
     #[error("a grid needs at least two times, 0 and the horizon {horizon}")]
     TooShort { horizon: f64 },
-    #[error("the grid must begin at 0 and end at the horizon {horizon}; it goes from {from} to {to}")]
+    #[error(
+        "the grid must begin at 0 and end at the horizon {horizon}; it goes from {from} to {to}"
+    )]
     Ends { from: f64, to: f64, horizon: f64 },
     #[error("the grid must increase: time {index} is {t}, after {before}")]
     Order { index: usize, t: f64, before: f64 },

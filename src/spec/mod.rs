@@ -4,6 +4,7 @@
 //! for is looked up by the room that knows, and its error comes back here to be given its place
 //! ([`Model::build_error`], [`Model::build_error_in`]).
 
+mod build;
 mod check;
 mod error;
 mod explain;

@@ -7,6 +7,7 @@
 //! and so comes to the same weights, bit for bit, as one that was left alone.
 
 mod checkpoint;
+mod fit;
 pub mod history;
 mod objective;
 pub mod optimiser;
@@ -17,8 +18,11 @@ mod schedule;
 mod settings;
 
 pub use checkpoint::{Best, Checkpoint, CheckpointError, Fault};
+pub use fit::{Fit, targets};
 pub use history::Row;
-pub use objective::{Cause, Failure, Objective, Part, Score};
+pub use objective::{Cause, Failure, Objective, Part};
+
+pub use crate::network::Score;
 pub use order::ORDER_STREAM;
 pub use outcome::{Activity, Outcome, StopReason, Summary};
 pub use run::train;

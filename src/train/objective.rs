@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::network::Score;
+
 /// A part of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -12,15 +14,6 @@ pub enum Part {
     Train,
     /// The samples kept back; there may be none.
     Validation,
-}
-
-/// The mean loss over a part of the data, without penalties.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// Mean loss over the samples.
-    pub loss: f64,
-    /// Share of samples told right, in 0..1; `None` for regression.
-    pub accuracy: Option<f64>,
 }
 
 /// A function to be minimised, J(w) = mean over samples of loss(w) + penalties(w).

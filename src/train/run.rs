@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::Score;
 use super::checkpoint::{Best, Checkpoint};
 use super::history::Row;
-use super::objective::{self, Cause, Failure, Objective, Part, Score};
+use super::objective::{self, Cause, Failure, Objective, Part};
 use super::optimiser::Rule;
 use super::order;
 use super::outcome::{Activity, Outcome, StopReason};

@@ -1,0 +1,448 @@
+//! Evaluation of a network on many samples: blocks in cache, groups of blocks in parallel, sums in a fixed
+//! order, so that the result is the same to the last bit for any number of threads.
+
+use std::sync::Mutex;
+
+use faer::{Mat, MatRef};
+use serde::{Deserialize, Serialize};
+
+use super::{Network, Start, Targets};
+use crate::expr::{self, Workspace};
+use crate::loss::Target;
+use crate::solve::{Broken, Memory, Plain};
+
+/// Groups of blocks, each with a gradient of its own: how many threads can help at most.
+const GROUPS: usize = 16;
+/// Bytes of tape that a block should have: it stays in the second cache.
+const TAPE: usize = 1 << 20;
+
+/// Mean loss over samples, without penalties, and the share told right, in 0..1 (`None` for regression).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    pub loss: f64,
+    pub accuracy: Option<f64>,
+}
+
+/// A sample whose loss is not finite, and where its state was lost if it was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unfinished {
+    pub sample: usize,
+    pub broken: Option<Broken>,
+}
+
+/// The states of samples at the times of the grid: time, then width x samples.
+pub type Trace = Vec<(f64, Mat<f64>)>;
+
+/// Memory for evaluating a network, used again and again.
+pub struct Engine<'n> {
+    network: &'n Network,
+    shared: Shared,
+    groups: Vec<Group>,
+    workers: Vec<Mutex<Worker>>,
+    everything: Vec<usize>,
+}
+
+/// What all blocks read: numbers prepared from the weights.
+#[derive(Default)]
+struct Shared {
+    opening: Vec<f64>,
+    plain: Plain,
+    head: Vec<f64>,
+}
+
+/// The part of the result that belongs to a group of blocks.
+#[derive(Default)]
+struct Group {
+    gradient: Vec<f64>,
+    loss: f64,
+    right: usize,
+    outputs: Vec<f64>,
+    unfinished: Option<usize>,
+}
+
+/// Memory of one thread.
+#[derive(Default)]
+struct Worker {
+    x: Vec<f64>,
+    memory: Memory,
+    opening_kept: Vec<f64>,
+    head_kept: Vec<f64>,
+    outputs: Vec<f64>,
+    slope: Vec<f64>,
+    lambda: Vec<f64>,
+    opening_sums: Vec<f64>,
+    sums: Vec<f64>,
+    head_sums: Vec<f64>,
+    room: Vec<f64>,
+    /// For opening and head; the flow's memory has its own.
+    workspace: Workspace,
+}
+
+/// The samples of a call.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    x: MatRef<'a, f64>,
+    targets: Option<Targets<'a>>,
+    samples: &'a [usize],
+    block: usize,
+    gradient: bool,
+}
+
+impl<'n> Engine<'n> {
+    pub fn new(network: &'n Network) -> Engine<'n> {
+        Engine {
+            network,
+            shared: Shared::default(),
+            groups: Vec::new(),
+            workers: Vec::new(),
+            everything: Vec::new(),
+        }
+    }
+
+    pub fn network(&self) -> &'n Network {
+        self.network
+    }
+
+    /// Samples of a block, by the tape they leave.
+    fn block(&self) -> usize {
+        let bytes = self.network.flow.tape_rows() * 8;
+        let most = if self.network.width() >= 128 { 256 } else { 128 };
+        (TAPE / bytes.max(1)).clamp(64, most) / 8 * 8
+    }
+
+    /// Mean loss over `samples` (columns of `x`), without penalties; its gradient overwrites `gradient`.
+    ///
+    /// # Errors
+    /// [`Unfinished`]: the first sample whose loss is not finite.
+    pub fn gradient(
+        &mut self,
+        theta: &[f64],
+        x: MatRef<'_, f64>,
+        targets: Targets<'_>,
+        samples: &[usize],
+        gradient: &mut [f64],
+    ) -> Result<f64, Unfinished> {
+        let job = Job { x, targets: Some(targets), samples, block: self.block(), gradient: true };
+        self.run(theta, job)?;
+        gradient.fill(0.0);
+        let mut loss = 0.0;
+        for group in &self.groups {
+            loss += group.loss;
+            gradient.iter_mut().zip(&group.gradient).for_each(|(g, x)| *g += x);
+        }
+        Ok(loss / samples.len().max(1) as f64)
+    }
+
+    /// Mean loss and accuracy over all columns of `x`.
+    ///
+    /// # Errors
+    /// [`Unfinished`]: the first sample whose loss is not finite.
+    pub fn score(
+        &mut self,
+        theta: &[f64],
+        x: MatRef<'_, f64>,
+        targets: Targets<'_>,
+    ) -> Result<Score, Unfinished> {
+        self.over_all(theta, x, Some(targets))?;
+        let n = x.ncols().max(1) as f64;
+        let loss = self.groups.iter().map(|g| g.loss).sum::<f64>() / n;
+        let right: usize = self.groups.iter().map(|g| g.right).sum();
+        let accuracy = matches!(targets, Targets::Classes(_)).then_some(right as f64 / n);
+        Ok(Score { loss, accuracy })
+    }
+
+    /// The outputs, outputs x samples.
+    pub fn outputs(&mut self, theta: &[f64], x: MatRef<'_, f64>) -> Mat<f64> {
+        // Without targets no sample is unfinished.
+        let _ = self.over_all(theta, x, None);
+        let n = self.network.outputs();
+        let all: Vec<f64> = self.groups.iter().flat_map(|g| g.outputs.iter().copied()).collect();
+        Mat::from_fn(n, x.ncols(), |i, j| all[i + j * n])
+    }
+
+    fn over_all(
+        &mut self,
+        theta: &[f64],
+        x: MatRef<'_, f64>,
+        targets: Option<Targets<'_>>,
+    ) -> Result<(), Unfinished> {
+        let mut everything = std::mem::take(&mut self.everything);
+        everything.clear();
+        everything.extend(0..x.ncols());
+        let job = Job { x, targets, samples: &everything, block: self.block(), gradient: false };
+        let result = self.run(theta, job);
+        self.everything = everything;
+        result
+    }
+
+    /// The states at all times of the grid.
+    pub fn trace(&mut self, theta: &[f64], x: MatRef<'_, f64>) -> Trace {
+        self.prepare(theta);
+        let network = self.network;
+        let (width, batch) = (network.width(), x.ncols());
+        let mut worker = Worker::default();
+        let columns: Vec<usize> = (0..batch).collect();
+        worker.open(network, &self.shared, x, &columns);
+        network.flow.forward(&self.shared.plain, &mut worker.memory, batch);
+        let state = |step: usize| {
+            let state = match step {
+                step if step < network.flow.steps() => {
+                    network.flow.state(&worker.memory, batch, step)
+                }
+                _ => network.flow.exit(&worker.memory, batch),
+            };
+            Mat::from_fn(width, batch, |i, j| state[i + j * width])
+        };
+        network.flow.grid.iter().enumerate().map(|(i, &t)| (t, state(i))).collect()
+    }
+
+    fn prepare(&mut self, theta: &[f64]) {
+        let (opening, field, head) = self.network.split(theta);
+        if let Start::Dense(kernel) = &self.network.opening {
+            fill(&mut self.shared.opening, kernel, opening);
+        }
+        self.network.flow.prepare(field, &mut self.shared.plain);
+        if let Some(kernel) = &self.network.head {
+            fill(&mut self.shared.head, kernel, head);
+        }
+    }
+
+    fn run(&mut self, theta: &[f64], job: Job<'_>) -> Result<(), Unfinished> {
+        self.prepare(theta);
+        let blocks = job.samples.len().div_ceil(job.block);
+        let groups = blocks.clamp(1, GROUPS);
+        self.groups.resize_with(groups, Group::default);
+        let threads = rayon::current_num_threads();
+        if self.workers.len() < threads {
+            self.workers.resize_with(threads, Mutex::default);
+        }
+        let (network, shared, workers) = (self.network, &self.shared, &self.workers);
+        over_groups(0, &mut self.groups, &|number, group| {
+            let thread = rayon::current_thread_index().unwrap_or(0);
+            let Some(worker) = workers.get(thread) else { return };
+            let mut worker = match worker.lock() {
+                Ok(worker) => worker,
+                Err(poisoned) => poisoned.into_inner(),
+            };
+            // Blocks number * blocks / groups and on: the same for any number of threads.
+            let range = number * blocks / groups..(number + 1) * blocks / groups;
+            worker.group(network, shared, job, range, group);
+        });
+        match self.groups.iter().find_map(|g| g.unfinished) {
+            Some(sample) => Err(self.locate(job.x, sample)),
+            None => Ok(()),
+        }
+    }
+
+    /// Solves for a sample whose loss is not finite once more, to see where it was lost.
+    fn locate(&self, x: MatRef<'_, f64>, sample: usize) -> Unfinished {
+        let mut worker = Worker::default();
+        worker.open(self.network, &self.shared, x, &[sample]);
+        self.network.flow.forward(&self.shared.plain, &mut worker.memory, 1);
+        let broken = self.network.flow.first_broken(&worker.memory, 1, 0);
+        Unfinished { sample, broken }
+    }
+}
+
+/// Calls `work` on each group, in parallel; nothing is allocated for it.
+fn over_groups(first: usize, groups: &mut [Group], work: &(impl Fn(usize, &mut Group) + Sync)) {
+    match groups {
+        [] => {}
+        [group] => work(first, group),
+        _ => {
+            let half = groups.len() / 2;
+            let (left, right) = groups.split_at_mut(half);
+            rayon::join(
+                || over_groups(first, left, work),
+                || over_groups(first + half, right, work),
+            );
+        }
+    }
+}
+
+fn fill(prepared: &mut Vec<f64>, kernel: &expr::Kernel, weights: &[f64]) {
+    prepared.resize(kernel.n_prepared(), 0.0);
+    prepared[..weights.len()].copy_from_slice(weights);
+    kernel.prepare(0.0, prepared);
+}
+
+fn sized(memory: &mut Vec<f64>, length: usize) -> &mut [f64] {
+    if memory.len() < length {
+        memory.resize(length, 0.0);
+    }
+    &mut memory[..length]
+}
+
+fn zeroed(memory: &mut Vec<f64>, length: usize) {
+    memory.clear();
+    memory.resize(length, 0.0);
+}
+
+impl Worker {
+    /// The blocks of one group, one after the other.
+    fn group(
+        &mut self,
+        network: &Network,
+        shared: &Shared,
+        job: Job<'_>,
+        blocks: std::ops::Range<usize>,
+        group: &mut Group,
+    ) {
+        group.loss = 0.0;
+        group.right = 0;
+        group.unfinished = None;
+        group.outputs.clear();
+        if job.gradient {
+            zeroed(&mut self.sums, network.flow.n_sums());
+            if let Start::Dense(kernel) = &network.opening {
+                zeroed(&mut self.opening_sums, kernel.n_sums());
+            }
+            if let Some(kernel) = &network.head {
+                zeroed(&mut self.head_sums, kernel.n_sums());
+            }
+        }
+        for block in blocks {
+            let end = ((block + 1) * job.block).min(job.samples.len());
+            let samples = &job.samples[block * job.block..end];
+            self.forward(network, shared, job, samples, group);
+            if job.gradient {
+                self.backward(network, shared, samples.len());
+            }
+        }
+        if job.gradient {
+            zeroed(&mut group.gradient, network.n_parameters());
+            self.gather(network, shared, &mut group.gradient);
+        }
+    }
+
+    /// Copies the samples and opens them into the flow's entry.
+    fn open(&mut self, network: &Network, shared: &Shared, x: MatRef<'_, f64>, samples: &[usize]) {
+        let (features, batch) = (network.features(), samples.len());
+        let columns = sized(&mut self.x, features * batch);
+        for (column, &sample) in columns.chunks_exact_mut(features.max(1)).zip(samples) {
+            let from = x.col(sample);
+            column.iter_mut().enumerate().for_each(|(i, c)| *c = from[i]);
+        }
+        match &network.opening {
+            Start::Dense(kernel) => {
+                let keep = sized(&mut self.opening_kept, kernel.n_kept() * batch);
+                let entry = network.flow.entry(&mut self.memory, batch);
+                let memory =
+                    expr::Memory { state: columns, out: entry, keep, ..expr::Memory::default() };
+                kernel.value(&shared.opening, batch, memory, &mut self.workspace);
+            }
+            Start::Pad => {
+                let width = network.width();
+                let entry = network.flow.entry(&mut self.memory, batch);
+                for (y, x) in entry.chunks_exact_mut(width).zip(columns.chunks_exact(features)) {
+                    y.fill(0.0);
+                    y[..features].copy_from_slice(x);
+                }
+            }
+        }
+    }
+
+    /// Opening, flow, head and loss of a block; for a gradient also the slopes of the loss.
+    fn forward(
+        &mut self,
+        network: &Network,
+        shared: &Shared,
+        job: Job<'_>,
+        samples: &[usize],
+        group: &mut Group,
+    ) {
+        let batch = samples.len();
+        let outputs = network.outputs();
+        self.open(network, shared, job.x, samples);
+        if job.gradient {
+            network.flow.forward(&shared.plain, &mut self.memory, batch);
+        } else {
+            network.flow.forward_only(&shared.plain, &mut self.memory, batch);
+        }
+        let z = sized(&mut self.outputs, outputs * batch);
+        let exit = match job.gradient {
+            true => network.flow.exit(&self.memory, batch),
+            false => network.flow.state(&self.memory, batch, 0),
+        };
+        match &network.head {
+            Some(kernel) => {
+                let keep = sized(&mut self.head_kept, kernel.n_kept() * batch);
+                let memory = expr::Memory { state: exit, out: z, keep, ..expr::Memory::default() };
+                kernel.value(&shared.head, batch, memory, &mut self.workspace);
+            }
+            None => z.copy_from_slice(exit),
+        }
+        let Some(targets) = job.targets else {
+            group.outputs.extend_from_slice(z);
+            return;
+        };
+        let slope = sized(&mut self.slope, outputs * batch);
+        let factor = 1.0 / job.samples.len() as f64;
+        let each = z.chunks_exact(outputs).zip(slope.chunks_exact_mut(outputs));
+        for ((z, slope), &sample) in each.zip(samples) {
+            let loss = match targets {
+                Targets::Classes(labels) => {
+                    let label = labels[sample];
+                    group.right += usize::from(network.loss.class(z) == label);
+                    network.loss.value_and_slope(z, Target::Class(label), factor, slope)
+                }
+                Targets::Values(values) => {
+                    let column: &[f64] =
+                        values.col(sample).try_as_col_major().map_or(&[], |c| c.as_slice());
+                    network.loss.value_and_slope(z, Target::Values(column), factor, slope)
+                }
+            };
+            group.loss += loss;
+            if !loss.is_finite() && group.unfinished.is_none() {
+                group.unfinished = Some(sample);
+            }
+        }
+    }
+
+    /// From the slopes of the loss back to the sums behind all gradients.
+    fn backward(&mut self, network: &Network, shared: &Shared, batch: usize) {
+        let width = network.width() * batch;
+        let lambda = sized(&mut self.lambda, width);
+        let slope = &self.slope[..network.outputs() * batch];
+        match &network.head {
+            Some(kernel) => {
+                let memory = expr::Memory {
+                    state: network.flow.exit(&self.memory, batch),
+                    seed: slope,
+                    value: &self.outputs[..slope.len()],
+                    kept: &self.head_kept[..kernel.n_kept() * batch],
+                    out: lambda,
+                    sums: &mut self.head_sums,
+                    ..expr::Memory::default()
+                };
+                kernel.adjoint(&shared.head, batch, memory, &mut self.workspace);
+            }
+            None => lambda.copy_from_slice(slope),
+        }
+        network.flow.backward(&shared.plain, &mut self.memory, batch, lambda, &mut self.sums);
+        if let Start::Dense(kernel) = &network.opening {
+            let memory = expr::Memory {
+                state: &self.x[..network.features() * batch],
+                seed: lambda,
+                value: network.flow.state(&self.memory, batch, 0),
+                kept: &self.opening_kept[..kernel.n_kept() * batch],
+                sums: &mut self.opening_sums,
+                ..expr::Memory::default()
+            };
+            kernel.adjoint(&shared.opening, batch, memory, &mut self.workspace);
+        }
+    }
+
+    /// From sums to the gradient of a group.
+    fn gather(&mut self, network: &Network, shared: &Shared, gradient: &mut [f64]) {
+        let (opening, field, head) = network.split_mut(gradient);
+        let workspace = &mut self.workspace;
+        if let Start::Dense(kernel) = &network.opening {
+            kernel.gather(0.0, &shared.opening, &self.opening_sums, opening, workspace);
+        }
+        network.flow.gather(&shared.plain, &self.sums, field, &mut self.room, workspace);
+        if let Some(kernel) = &network.head {
+            kernel.gather(0.0, &shared.head, &self.head_sums, head, workspace);
+        }
+    }
+}

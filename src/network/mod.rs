@@ -1,0 +1,345 @@
+//! A network: opening -> flow -> head, and the layout of its trained numbers.
+//!
+//! ```text
+//! y(0) = activation(W x + b),   y' = f(t, y; w(t)) on [0, horizon],   z = V y(horizon) + c
+//! ```
+
+mod engine;
+mod layout;
+
+use std::sync::Arc;
+
+use faer::MatRef;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+
+use crate::control::Basis;
+use crate::expr::{Block, Declarations, Formula, Kernel, Weight, function_names};
+use crate::loss::{Loss, Penalties};
+use crate::solve::Flow;
+
+pub use engine::{Engine, Score, Trace, Unfinished};
+pub use layout::{Entry, Layout};
+
+/// From features to states.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Opening {
+    /// activation(W x + b)
+    Dense {
+        width: usize,
+        #[serde(default = "default_activation")]
+        activation: String,
+    },
+    /// The features, and zeros below them.
+    Pad { width: usize },
+    /// The features themselves.
+    Identity,
+}
+
+fn default_activation() -> String {
+    "tanh".into()
+}
+
+impl Opening {
+    /// Rows of the state for so many features.
+    pub fn width(&self, features: usize) -> usize {
+        match self {
+            Opening::Dense { width, .. } | Opening::Pad { width } => *width,
+            Opening::Identity => features,
+        }
+    }
+}
+
+/// From the final state to outputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Head {
+    /// V y + c
+    #[default]
+    Linear,
+    /// The final state itself.
+    Identity,
+}
+
+/// Why parts do not make a network.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NetworkError {
+    #[error("unknown activation `{name}`{near} Known: {known}")]
+    Activation { name: String, near: String, known: String },
+    #[error(
+        "the data have {features} features, more than the width {width} of Pad(width: {width}); use a width of at least {features}, or Dense"
+    )]
+    PadTooNarrow { features: usize, width: usize },
+    #[error("the opening gives {opening} states, but the field has {field}")]
+    Width { opening: usize, field: usize },
+    #[error(
+        "the loss needs {wanted} outputs, but head Identity gives the {width} states; use head Linear or that width"
+    )]
+    Outputs { wanted: usize, width: usize },
+    #[error("the logistic loss tells 2 classes apart, the data have {classes}; use \"softmax\"")]
+    LogisticClasses { classes: usize },
+    #[error(
+        "loss \"{loss}\" needs class labels, the data have {targets} target columns; use \"squares\""
+    )]
+    LossTargets { loss: &'static str, targets: usize },
+    #[error("the network would have {parameters} parameters; the limit is {MOST_PARAMETERS}")]
+    TooLarge { parameters: u128 },
+}
+
+/// Most trained numbers of a network.
+pub const MOST_PARAMETERS: u128 = 1 << 30;
+
+/// What the outputs are to be: classes or regression targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    Classes(usize),
+    Targets(usize),
+}
+
+/// What the samples' outputs should be.
+#[derive(Clone, Copy)]
+pub enum Targets<'a> {
+    Classes(&'a [usize]),
+    /// targets x samples
+    Values(MatRef<'a, f64>),
+}
+
+/// Opening, flow, head and loss, ready to be evaluated.
+#[derive(Clone)]
+pub struct Network {
+    opening: Start,
+    /// The flow between opening and head.
+    pub flow: Flow,
+    head: Option<Arc<Kernel>>,
+    pub loss: Loss,
+    pub penalties: Penalties,
+    features: usize,
+    outputs: usize,
+    layout: Layout,
+}
+
+#[derive(Clone)]
+enum Start {
+    Dense(Arc<Kernel>),
+    /// Features copied, zeros below.
+    Pad,
+}
+
+impl Network {
+    /// # Errors
+    /// [`NetworkError`], where the parts do not fit.
+    pub fn new(
+        opening: &Opening,
+        flow: Flow,
+        head: Head,
+        loss: Loss,
+        penalties: Penalties,
+        features: usize,
+        task: Task,
+    ) -> Result<Network, NetworkError> {
+        let width = flow.width();
+        if opening.width(features) != width {
+            return Err(NetworkError::Width { opening: opening.width(features), field: width });
+        }
+        let wanted = match (loss, task) {
+            (Loss::Logistic, Task::Classes(classes)) if classes != 2 => {
+                return Err(NetworkError::LogisticClasses { classes });
+            }
+            (Loss::Softmax | Loss::Logistic, Task::Targets(targets)) => {
+                return Err(NetworkError::LossTargets { loss: loss.name(), targets });
+            }
+            (_, Task::Classes(classes)) => loss.outputs(classes),
+            (_, Task::Targets(targets)) => targets,
+        };
+        let outputs = match head {
+            Head::Linear => wanted,
+            Head::Identity if width == wanted => width,
+            Head::Identity => return Err(NetworkError::Outputs { wanted, width }),
+        };
+        let opening_weights = match opening {
+            Opening::Dense { .. } => width as u128 * (features as u128 + 1),
+            _ => 0,
+        };
+        let flow_weights = flow.controls.coefficients() as u128 * flow.field.n_weights() as u128;
+        let parameters = opening_weights + flow_weights + (width as u128 + 1) * outputs as u128;
+        if parameters > MOST_PARAMETERS {
+            return Err(NetworkError::TooLarge { parameters });
+        }
+        let opening = match opening {
+            Opening::Dense { activation, .. } => {
+                Start::Dense(Arc::new(dense(activation, features, width)?))
+            }
+            Opening::Pad { .. } if features > width => {
+                return Err(NetworkError::PadTooNarrow { features, width });
+            }
+            Opening::Pad { .. } | Opening::Identity => Start::Pad,
+        };
+        let head = match head {
+            Head::Linear => Some(Arc::new(affine("W*y + b", "y", width, outputs, true)?)),
+            Head::Identity => None,
+        };
+        let mut layout = Layout::default();
+        if let Start::Dense(_) = opening {
+            layout.push(
+                "opening.weight",
+                1,
+                &Weight { name: String::new(), rows: width, cols: features },
+                false,
+            );
+            layout.push(
+                "opening.bias",
+                1,
+                &Weight { name: String::new(), rows: width, cols: 1 },
+                false,
+            );
+        }
+        layout.push_field(&flow.field.weights(), flow.controls.coefficients());
+        if head.is_some() {
+            layout.push(
+                "head.weight",
+                1,
+                &Weight { name: String::new(), rows: outputs, cols: width },
+                false,
+            );
+            layout.push(
+                "head.bias",
+                1,
+                &Weight { name: String::new(), rows: outputs, cols: 1 },
+                false,
+            );
+        }
+        Ok(Network { opening, flow, head, loss, penalties, features, outputs, layout })
+    }
+
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    pub fn width(&self) -> usize {
+        self.flow.width()
+    }
+
+    /// The trained numbers, by name and shape.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub fn n_parameters(&self) -> usize {
+        self.layout.length()
+    }
+
+    fn n_opening(&self) -> usize {
+        match &self.opening {
+            Start::Dense(kernel) => kernel.n_weights(),
+            Start::Pad => 0,
+        }
+    }
+
+    /// Opening, field and head weights out of the whole vector.
+    fn split<'a>(&self, theta: &'a [f64]) -> (&'a [f64], &'a [f64], &'a [f64]) {
+        let (opening, rest) = theta.split_at(self.n_opening());
+        let (field, head) = rest.split_at(self.flow.n_parameters());
+        (opening, field, head)
+    }
+
+    fn split_mut<'a>(&self, theta: &'a mut [f64]) -> (&'a mut [f64], &'a mut [f64], &'a mut [f64]) {
+        let (opening, rest) = theta.split_at_mut(self.n_opening());
+        let (field, head) = rest.split_at_mut(self.flow.n_parameters());
+        (opening, field, head)
+    }
+
+    /// Weights to begin with, from a stream of their own of this seed: matrices normal with variance
+    /// 1 / columns, vectors zero; the field's the same at all times (for Legendre polynomials the lowest
+    /// alone), so that training begins with a smooth flow.
+    pub fn initial(&self, seed: u64) -> Vec<f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::from_be_bytes(*b"weights\0"));
+        let mut theta = vec![0.0; self.n_parameters()];
+        let lowest_only = matches!(self.flow.controls.basis, Basis::Legendre { .. });
+        for entry in self.layout.entries() {
+            if entry.cols == 1 && !(entry.rows == 1 && entry.field) {
+                continue;
+            }
+            let deviation = (entry.cols as f64).sqrt().recip();
+            let length = entry.rows * entry.cols;
+            let mut draw = || -> f64 { StandardNormal.sample(&mut rng) };
+            let drawn: Vec<f64> = (0..length).map(|_| deviation * draw()).collect();
+            let copies = if lowest_only { 1 } else { entry.copies };
+            for copy in 0..copies {
+                let start = entry.start + copy * entry.stride;
+                theta[start..start + length].copy_from_slice(&drawn);
+            }
+        }
+        theta
+    }
+
+    /// Penalties at these weights; their gradient is added.
+    pub fn penalty(&self, theta: &[f64], gradient: &mut [f64]) -> f64 {
+        let Penalties { tikhonov, smoothness } = self.penalties;
+        let mut total = 0.0;
+        if tikhonov > 0.0 {
+            total += 0.5 * tikhonov * theta.iter().map(|x| x * x).sum::<f64>();
+            gradient.iter_mut().zip(theta).for_each(|(g, x)| *g += tikhonov * x);
+        }
+        if smoothness > 0.0 {
+            let (_, field, _) = self.split(theta);
+            let (_, slope, _) = self.split_mut(gradient);
+            total += smoothness * self.flow.controls.roughness(field, smoothness, slope);
+        }
+        total
+    }
+}
+
+/// activation(W x + b)
+fn dense(activation: &str, features: usize, width: usize) -> Result<Kernel, NetworkError> {
+    let affine_text = "W*x + b";
+    let text = match activation {
+        "identity" => affine_text.to_owned(),
+        name if name != "sum" && function_names().any(|f| f == name) => {
+            format!("{name}({affine_text})")
+        }
+        name => {
+            let known: Vec<&str> =
+                function_names().filter(|f| *f != "sum").chain(["identity"]).collect();
+            let near = known
+                .iter()
+                .map(|k| (strsim::damerau_levenshtein(k, name), *k))
+                .filter(|(d, _)| *d <= 2)
+                .min()
+                .map_or(";".into(), |(_, k)| format!("; did you mean `{k}`?"));
+            let known = known.join(", ");
+            return Err(NetworkError::Activation { name: name.to_owned(), near, known });
+        }
+    };
+    affine(&text, "x", features, width, false)
+}
+
+/// A formula in W and b from one block to another.
+fn affine(
+    text: &str,
+    state: &str,
+    from: usize,
+    to: usize,
+    state_cotangent: bool,
+) -> Result<Kernel, NetworkError> {
+    let weight = |name: &str, rows, cols| Weight { name: name.into(), rows, cols };
+    let declared = Declarations {
+        state: vec![Block { name: state.into(), rows: from }],
+        weights: vec![weight("W", to, from), weight("b", to, 1)],
+        constants: Vec::new(),
+    };
+    let outputs = vec![(Block { name: "z".into(), rows: to }, text.to_owned())];
+    Kernel::new(Formula { declared, outputs }, state_cotangent).map_err(|(_, error)| {
+        NetworkError::Activation {
+            name: text.to_owned(),
+            near: format!(": {error}"),
+            known: String::new(),
+        }
+    })
+}

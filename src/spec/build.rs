@@ -1,0 +1,135 @@
+//! From the model file to what it describes: names are looked up, and errors get their place.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::{FieldSpec, Method, Model, SpecError, nearest};
+use crate::control::Controls;
+use crate::data::{Dataset, Kind, Schema};
+use crate::field::{FieldError, SymbolicField, named};
+use crate::loss::Loss;
+use crate::network::{Network, NetworkError, Task};
+use crate::solve::{Flow, Times};
+use crate::tableau::{self, Rational, Tableau};
+
+/// A name that stands for nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown {kind} `{name}`{near} Known: {known}")]
+struct UnknownName {
+    kind: &'static str,
+    name: String,
+    near: String,
+    known: String,
+}
+
+impl Model {
+    /// Draws or reads the data.
+    ///
+    /// # Errors
+    /// What is wrong with the data section or its files.
+    pub fn dataset(&self) -> Result<Dataset, SpecError> {
+        self.data.load(self.folder(), self.seed).map_err(|e| self.build_error("data", e))
+    }
+
+    /// The method, proved.
+    ///
+    /// # Errors
+    /// An unknown name, or a tableau that is none.
+    pub fn tableau(&self) -> Result<Tableau<Rational>, SpecError> {
+        let tableau = match &self.network.method {
+            Method::Named(name) => tableau::named(name),
+            Method::Tableau(file) => file.prove(),
+        };
+        tableau.map_err(|e| self.build_error("network.method", e))
+    }
+
+    /// The field, for a network of this width.
+    ///
+    /// # Errors
+    /// An unknown name, sizes that do not fit, a formula that is wrong.
+    pub fn field(&self, width: usize) -> Result<SymbolicField, SpecError> {
+        let at = "network.field";
+        let no_constants = IndexMap::new();
+        let (file, constants) = match &self.network.field {
+            FieldSpec::Named { name, constants } => {
+                (named(name).map_err(|e| self.build_error(at, e))?, constants)
+            }
+            FieldSpec::Formula(file) => (&**file, &no_constants),
+        };
+        SymbolicField::new(file, width, constants).map_err(|error| match &error {
+            FieldError::Formula { block, error: inner }
+                if matches!(self.network.field, FieldSpec::Formula(_)) =>
+            {
+                let path = format!("{at}.rhs.{block}");
+                self.build_error_in(&path, inner.span.start, error.clone())
+            }
+            _ => self.build_error(at, error),
+        })
+    }
+
+    /// The network for data of this schema.
+    ///
+    /// # Errors
+    /// Whatever does not fit together, with its place.
+    pub fn network(&self, schema: &Schema) -> Result<Network, SpecError> {
+        let spec = &self.network;
+        let features = schema.features.len();
+        let loss = Loss::named(&self.loss).ok_or_else(|| {
+            let near = nearest(&self.loss, &Loss::NAMES);
+            let error = UnknownName {
+                kind: "loss",
+                name: self.loss.clone(),
+                near: near.map_or(";".into(), |n| format!("; did you mean `{n}`?")),
+                known: Loss::NAMES.join(", "),
+            };
+            self.build_error("loss", error)
+        })?;
+        let grid = spec
+            .stepping
+            .grid(spec.horizon)
+            .map_err(|e| self.build_error("network.stepping", e))?;
+        let tableau = self.tableau()?.to_f64();
+        let field = self.field(spec.opening.width(features))?;
+        let controls = Controls::new(spec.controls, spec.horizon);
+        let flow = Flow::new(Arc::new(field), controls, &tableau, grid);
+        let task = match schema.kind {
+            Kind::Classes(n) => Task::Classes(n),
+            Kind::Targets(n) => Task::Targets(n),
+        };
+        let network =
+            Network::new(&spec.opening, flow, spec.head, loss, self.penalties, features, task);
+        network.map_err(|error| {
+            let path = match &error {
+                NetworkError::Activation { .. } => "network.opening.activation",
+                NetworkError::PadTooNarrow { .. } => "network.opening.width",
+                NetworkError::Width { .. } => "network.opening",
+                NetworkError::Outputs { .. } => "network.head",
+                NetworkError::LogisticClasses { .. } | NetworkError::LossTargets { .. } => "loss",
+                NetworkError::TooLarge { .. } => "network",
+            };
+            self.build_error(path, error)
+        })
+    }
+
+    /// What a reader of this model should know though it is no error.
+    pub fn warnings(&self, network: &Network) -> Vec<String> {
+        let mut warnings = Vec::new();
+        warnings.extend(missed_breaks(&network.flow.times, &network.flow));
+        warnings
+    }
+}
+
+fn missed_breaks(times: &Times, flow: &Flow) -> Option<String> {
+    let (step, first) = times.missed.first()?;
+    let kind = if first.jump { "jump" } else { "kink" };
+    let order = if first.jump { "1" } else { "2" };
+    Some(format!(
+        "{} of {} steps have a {kind} of the weights inside, the first in step {} at t = {}: every method then has order {order} at most; take a multiple of {} steps, or a Grid([..]) with the nodes on it",
+        times.missed.len(),
+        flow.steps(),
+        step + 1,
+        first.t,
+        flow.controls.breaks().len() + 1,
+    ))
+}

@@ -1,0 +1,68 @@
+//! The objective of a network on a data set.
+
+use crate::data::{Dataset, Labels, Samples};
+use crate::network::{Engine, Network, Targets, Unfinished};
+
+use super::{Cause, Failure, Objective, Part, Score};
+
+/// Mean loss of a network over a data set, plus penalties, as a function of its weights.
+pub struct Fit<'a> {
+    engine: Engine<'a>,
+    data: &'a Dataset,
+}
+
+impl<'a> Fit<'a> {
+    pub fn new(network: &'a Network, data: &'a Dataset) -> Fit<'a> {
+        Fit { engine: Engine::new(network), data }
+    }
+
+    fn part(&self, part: Part) -> &'a Samples {
+        match part {
+            Part::Train => &self.data.train,
+            Part::Validation => &self.data.validation,
+        }
+    }
+}
+
+/// The labels as the network takes them.
+pub fn targets(labels: &Labels) -> Targets<'_> {
+    match labels {
+        Labels::Classes(classes) => Targets::Classes(classes),
+        Labels::Targets(values) => Targets::Values(values.as_ref()),
+    }
+}
+
+fn failure(unfinished: Unfinished) -> Failure {
+    let Unfinished { sample, broken } = unfinished;
+    let cause = if broken.is_some() { Cause::State } else { Cause::Loss };
+    let (time, stage) = (broken.map(|b| b.t), broken.map(|b| b.stage));
+    Failure { time, stage, sample: Some(sample), ..Failure::new(cause) }
+}
+
+impl Objective for Fit<'_> {
+    fn parameters(&self) -> usize {
+        self.engine.network().n_parameters()
+    }
+
+    fn samples(&self, part: Part) -> usize {
+        self.part(part).count()
+    }
+
+    fn gradient(
+        &mut self,
+        weights: &[f64],
+        batch: &[usize],
+        gradient: &mut [f64],
+    ) -> Result<f64, Failure> {
+        let samples = self.part(Part::Train);
+        let (x, targets) = (samples.x.as_ref(), targets(&samples.labels));
+        let loss = self.engine.gradient(weights, x, targets, batch, gradient).map_err(failure)?;
+        Ok(loss + self.engine.network().penalty(weights, gradient))
+    }
+
+    fn evaluate(&mut self, weights: &[f64], part: Part) -> Result<Score, Failure> {
+        let samples = self.part(part);
+        let targets = targets(&samples.labels);
+        self.engine.score(weights, samples.x.as_ref(), targets).map_err(failure)
+    }
+}
