@@ -1,5 +1,7 @@
 //! kutta
 pub mod atomic;
+pub mod cli;
+pub mod commands;
 pub mod control;
 pub mod data;
 pub mod expr;

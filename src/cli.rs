@@ -1,0 +1,174 @@
+//! What may be typed, nothing more.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Neural networks read as ordinary differential equations, solved by the Runge-Kutta tableau you choose.
+#[derive(Parser, Debug)]
+#[command(name = "kutta", version, about, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Args, Debug, Clone)]
+pub struct Common {
+    /// Print one JSON value on stdout and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Threads to use (default: all cores); results do not depend on it
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// A model file and what is changed in it.
+#[derive(Args, Debug, Clone)]
+pub struct ModelArgs {
+    /// The model file (RON)
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub changes: Changes,
+}
+
+#[derive(Args, Debug, Clone, Default)]
+pub struct Changes {
+    /// Change a value of the model, e.g. --set network.method=euler; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The seed of everything random; the same as --set seed=N
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Train the network of a model file
+    Train(Train),
+    /// Loss and accuracy of a trained run, also under another method, number of steps or data
+    Evaluate(Evaluate),
+    /// Mean loss over the training set and its exact gradient
+    Gradient(Gradient),
+    /// Check all derivatives of a model: Taylor slopes, dot products, finite differences
+    Gradcheck(ModelArgs),
+    /// Classes and scores of new data by a trained run, as CSV
+    Predict(Predict),
+    /// Named fields, and what a formula and its derivatives are
+    Field {
+        #[command(subcommand)]
+        verb: FieldVerb,
+    },
+    /// Write a commented model file to start from
+    New(New),
+    /// Everything that can be known of models without training
+    Check(Check),
+    /// Write a model's data set as CSV
+    Data(Data),
+}
+
+#[derive(Args, Debug)]
+pub struct Train {
+    /// The model file (RON)
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub changes: Changes,
+    /// The run folder to write (default: runs/<model name>)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace the files of an earlier run in that folder
+    #[arg(long)]
+    pub force: bool,
+    /// Continue the run in this folder from its last checkpoint
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "force", "set", "seed"])]
+    pub resume: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Evaluate {
+    /// A run folder
+    pub run: PathBuf,
+    /// Another method: a name of the catalogue
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// Another number of equal steps
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Other data with labels: CSV
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Gradient {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Weights to take it at (default: the initial ones of the seed)
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub weights: Option<PathBuf>,
+    /// Where to write the gradient of the loss, in the weights' own names
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Predict {
+    /// A run folder
+    pub run: PathBuf,
+    /// Features: CSV, NPY or IDX
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// The CSV file has no header
+    #[arg(long)]
+    pub no_header: bool,
+    /// Where to write the CSV (default: stdout)
+    #[arg(long, value_name = "FILE.csv")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum FieldVerb {
+    /// The named fields with their formulas and sources
+    List,
+    /// A field's value, jvp and vjp in readable form
+    Show {
+        /// A name of the catalogue, or a model file
+        field: String,
+        /// Width for a named field
+        #[arg(long, default_value_t = 16)]
+        width: usize,
+        /// Change a value of the model file
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct New {
+    /// What to start from: peaks, digits or formula
+    pub name: String,
+    /// Where to write it (default: NAME.ron)
+    #[arg(long, value_name = "FILE.ron")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Model files
+    #[arg(required = true)]
+    pub models: Vec<PathBuf>,
+    #[command(flatten)]
+    pub changes: Changes,
+}
+
+#[derive(Args, Debug)]
+pub struct Data {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Where to write the CSV (default: stdout)
+    #[arg(long, value_name = "FILE.csv")]
+    pub out: Option<PathBuf>,
+}

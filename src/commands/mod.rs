@@ -1,0 +1,95 @@
+//! What the verbs mean: one file each, from what was typed to a report.
+
+mod check;
+mod data;
+mod evaluate;
+mod field;
+mod figures;
+mod gradcheck;
+mod gradient;
+mod new;
+mod output;
+mod predict;
+mod run_folder;
+mod train;
+
+use std::error::Error;
+
+use crate::cli::{Changes, Cli, FieldVerb, ModelArgs, Verb};
+use crate::spec::{Model, SpecError};
+
+pub use output::Output;
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The request was wrong: exit code 2.
+    Request(Box<dyn Error + Send + Sync>),
+    /// The work failed: exit code 1.
+    Work(Box<dyn Error + Send + Sync>),
+    /// Ended by Ctrl-C after a checkpoint: exit code 130.
+    Interrupted,
+}
+
+impl Refusal {
+    pub fn request(error: impl Into<Box<dyn Error + Send + Sync>>) -> Refusal {
+        Refusal::Request(error.into())
+    }
+
+    pub fn work(error: impl Into<Box<dyn Error + Send + Sync>>) -> Refusal {
+        Refusal::Work(error.into())
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Refusal::Request(_) => 2,
+            Refusal::Work(_) => 1,
+            Refusal::Interrupted => 130,
+        }
+    }
+}
+
+impl From<SpecError> for Refusal {
+    fn from(error: SpecError) -> Refusal {
+        Refusal::request(error)
+    }
+}
+
+/// Does what was typed, on a pool of the threads that were asked for.
+///
+/// # Errors
+/// [`Refusal`], whose message is not printed yet.
+pub fn run(cli: Cli) -> Result<(), Refusal> {
+    let output = Output::new(cli.common.json);
+    if cli.common.threads == Some(0) {
+        return Err(Refusal::request("--threads 0: at least one thread is needed"));
+    }
+    let threads = cli.common.threads.unwrap_or(0);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(Refusal::request)?;
+    pool.install(|| match cli.verb {
+        Verb::Train(args) => train::run(args, &output),
+        Verb::Evaluate(args) => evaluate::run(&args, &output),
+        Verb::Gradient(args) => gradient::run(&args, &output),
+        Verb::Gradcheck(args) => gradcheck::run(&args, &output),
+        Verb::Predict(args) => predict::run(&args, &output),
+        Verb::Field { verb: FieldVerb::List } => field::list(&output),
+        Verb::Field { verb: FieldVerb::Show { field, width, set } } => {
+            field::show(&field, width, &set, &output)
+        }
+        Verb::New(args) => new::run(&args, &output),
+        Verb::Check(args) => check::run(&args, &output),
+        Verb::Data(args) => data::run(&args, &output),
+    })
+}
+
+/// Reads a model file with its changes.
+fn read_model(args: &ModelArgs) -> Result<Model, Refusal> {
+    Ok(Model::read(&args.model, &overrides(&args.changes))?)
+}
+
+/// `--set` and `--seed` as overrides of the model file.
+fn overrides(changes: &Changes) -> Vec<String> {
+    let seed = changes.seed.map(|seed| format!("seed={seed}"));
+    changes.set.iter().cloned().chain(seed).collect()
+}
