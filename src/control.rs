@@ -65,17 +65,21 @@ impl Controls {
     }
 
     /// The times inside (0, horizon) at which the weights have a jump or a kink.
-    pub fn breaks(&self) -> Vec<Break> {
-        let pieces = self.pieces();
-        let jump = matches!(self.basis, Basis::PiecewiseConstant { .. });
-        let at = |i: usize| self.horizon * i as f64 / pieces as f64;
-        (1..pieces).map(|i| Break { t: at(i), jump }).collect()
+    pub fn breaks(&self) -> impl ExactSizeIterator<Item = Break> + '_ {
+        (1..self.pieces()).map(|i| self.break_at(i))
+    }
+
+    fn break_at(&self, i: usize) -> Break {
+        let t = self.horizon * i as f64 / self.pieces() as f64;
+        Break { t, jump: matches!(self.basis, Basis::PiecewiseConstant { .. }) }
     }
 
     /// The first break strictly inside a step, if any.
     pub fn break_inside(&self, from: f64, to: f64) -> Option<Break> {
         let near = SAME * self.horizon;
-        self.breaks().into_iter().find(|b| from + near < b.t && b.t < to - near)
+        let next = self.piece(from + near) + 1;
+        let found = (next < self.pieces()).then(|| self.break_at(next));
+        found.filter(|b| from + near < b.t && b.t < to - near)
     }
 
     /// The piece that holds t; at a break the later one.
@@ -217,7 +221,7 @@ mod tests {
             w[0]
         };
         assert_eq!([at(0.0), at(0.25), at(1.0), at(1.5), at(2.0)], [1.0, 2.0, 5.0, 3.5, 2.0]);
-        assert_eq!(controls.breaks(), [Break { t: 1.0, jump: false }]);
+        assert_eq!(controls.breaks().collect::<Vec<_>>(), [Break { t: 1.0, jump: false }]);
         assert!(controls.break_inside(0.0, 1.0).is_none());
         assert!(controls.break_inside(0.0, 1.1).is_some());
     }
@@ -226,7 +230,7 @@ mod tests {
     fn a_break_belongs_to_the_piece_behind_it() {
         for cells in 1..60 {
             let controls = Controls::new(Basis::PiecewiseConstant { cells }, 0.7);
-            for (i, at) in controls.breaks().iter().enumerate() {
+            for (i, at) in controls.breaks().enumerate() {
                 assert_eq!(controls.piece(at.t), i + 1);
                 assert_eq!(controls.piece(at.t - 1e-6), i);
             }

@@ -195,7 +195,9 @@ fn observed_orders(name: &str, method: &str, basis: Basis, first: usize) -> Vec<
     let theta: Vec<f64> = noise(fine.n_parameters(), 7).iter().map(|x| 1.3 * x).collect();
     let y0 = noise(width * batch, 8);
     let exact = final_states(&fine, &theta, &y0, batch);
-    let errors: Vec<f64> = (0..11)
+    let order = tableau::named(method).expect("in the catalogue").order;
+    let doublings = [14, 11, 9][(order - 1).min(2)];
+    let errors: Vec<f64> = (0..doublings)
         .map(|k| {
             let states = final_states(&make(method, first << k), &theta, &y0, batch);
             difference(&states, &exact) / norm(&exact)

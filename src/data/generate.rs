@@ -7,6 +7,7 @@ use std::iter::repeat_n;
 
 use faer::Mat;
 use rand::RngExt;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
@@ -56,7 +57,21 @@ pub(super) fn peaks(classes: usize, wanted: &Wanted) -> Result<Dataset, DataErro
     if let Some(empty) = bins.iter().position(Vec::is_empty) {
         return Err(DataError::EmptyBin { classes, bin: empty });
     }
-    draw(&equal(classes), wanted, |k, rng| bins[k][rng.random_range(0..bins[k].len())])
+    // Both parts take from one shuffled order, training from its beginning and validation from its end:
+    // no point is in both while a bin has enough, and the size of one part does not move the other.
+    let mut rng = rng(wanted.seed, TRAIN_STREAM);
+    bins.iter_mut().for_each(|bin| bin.shuffle(&mut rng));
+    let part = |count: usize, backwards: bool| {
+        let mut points = Vec::with_capacity(count);
+        let counts = apportion(count, &vec![1; classes]);
+        for (k, (bin, count)) in bins.iter().zip(counts).enumerate() {
+            let nth = |i: usize| if backwards { bin.len() - 1 - i } else { i };
+            points.extend((0..count).map(|i| (k, bin[nth(i % bin.len())])));
+        }
+        planar(points)
+    };
+    let (train, validation) = (part(wanted.train, false), part(wanted.validation, true));
+    Ok(unnamed(2, Kind::Classes(classes), train, validation))
 }
 
 pub(super) fn ellipses(wanted: &Wanted) -> Result<Dataset, DataError> {

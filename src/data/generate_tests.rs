@@ -90,6 +90,18 @@ fn peaks_has_the_values_of_matlab() {
 }
 
 #[test]
+fn peaks_points_are_in_one_part_only() {
+    let data = load("Peaks(classes: 5, train: 1000, validation: 1000)", 3);
+    let points = |samples: &Samples| -> std::collections::HashSet<[u64; 2]> {
+        let x = &samples.x;
+        (0..samples.count()).map(|j| [x[(0, j)].to_bits(), x[(1, j)].to_bits()]).collect()
+    };
+    let (train, validation) = (points(&data.train), points(&data.validation));
+    assert_eq!((train.len(), validation.len()), (1000, 1000));
+    assert!(train.is_disjoint(&validation));
+}
+
+#[test]
 fn peaks_classes_are_equal_bins_of_height_on_the_grid() {
     let data = load("Peaks(classes: 4, train: 400, validation: 0)", 5);
     // The grid's extremes lie within a cell of those of the plane.

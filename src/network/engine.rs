@@ -13,9 +13,6 @@ use crate::solve::{Broken, Memory, Plain};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
 const GROUPS: usize = 16;
-/// Bytes of tape that a block should have: it stays in the second cache.
-const TAPE: usize = 1 << 20;
-
 /// Mean loss over samples, without penalties, and the share told right, in 0..1 (`None` for regression).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
@@ -103,11 +100,9 @@ impl<'n> Engine<'n> {
         self.network
     }
 
-    /// Samples of a block, by the tape they leave.
+    /// Samples of a block: enough for products at their full rate, few enough for the cache.
     fn block(&self) -> usize {
-        let bytes = self.network.flow.tape_rows() * 8;
-        let most = if self.network.width() >= 128 { 256 } else { 128 };
-        (TAPE / bytes.max(1)).clamp(64, most) / 8 * 8
+        if self.network.width() < 256 { 128 } else { 256 }
     }
 
     /// Mean loss over `samples` (columns of `x`), without penalties; its gradient overwrites `gradient`.

@@ -91,6 +91,10 @@ pub enum NetworkError {
 /// Most trained numbers of a network.
 pub const MOST_PARAMETERS: u128 = 1 << 30;
 
+/// Standard deviation of the field's first matrices, times the root of their columns: of 0.1, 0.3 and 1 the
+/// one with the best median and the least spread over 30 seeds of the peaks network.
+pub const FIELD_SCALE: f64 = 0.3;
+
 /// What the outputs are to be: classes or regression targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -255,8 +259,8 @@ impl Network {
     }
 
     /// Weights to begin with, from a stream of their own of this seed: matrices normal with variance
-    /// 1 / columns, vectors zero; the field's the same at all times (for Legendre polynomials the lowest
-    /// alone), so that training begins with a smooth flow.
+    /// 1 / columns (the field's [`FIELD_SCALE`]^2 / columns), vectors zero; the field's the same at all times
+    /// (for Legendre polynomials the lowest alone), so that training begins with a smooth and gentle flow.
     pub fn initial(&self, seed: u64) -> Vec<f64> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(u64::from_be_bytes(*b"weights\0"));
@@ -266,7 +270,8 @@ impl Network {
             if entry.cols == 1 && !(entry.rows == 1 && entry.field) {
                 continue;
             }
-            let deviation = (entry.cols as f64).sqrt().recip();
+            let scale = if entry.field { FIELD_SCALE } else { 1.0 };
+            let deviation = scale / (entry.cols as f64).sqrt();
             let length = entry.rows * entry.cols;
             let mut draw = || -> f64 { StandardNormal.sample(&mut rng) };
             let drawn: Vec<f64> = (0..length).map(|_| deviation * draw()).collect();

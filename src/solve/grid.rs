@@ -29,7 +29,7 @@ fn default_max_steps() -> usize {
 }
 
 /// Most steps of a fixed grid.
-const MOST_STEPS: usize = 10_000_000;
+const MOST_STEPS: usize = 100_000;
 
 /// Why a stepping gives no grid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -113,10 +113,9 @@ impl Times {
     pub fn new(grid: &[f64], tableau: &Tableau<f64>, controls: &Controls) -> Times {
         let mut times = Times { distinct: Vec::new(), of_stage: Vec::new(), missed: Vec::new() };
         let mut seen: HashMap<(u64, usize), usize> = HashMap::new();
-        let breaks = controls.breaks();
         for (n, step) in grid.windows(2).enumerate() {
             let (from, to) = (step[0], step[1]);
-            let missed = if breaks.is_empty() { None } else { controls.break_inside(from, to) };
+            let missed = controls.break_inside(from, to);
             times.missed.extend(missed.map(|b| (n, b)));
             for &c in &tableau.c {
                 let t = match c {
