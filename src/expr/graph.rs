@@ -206,10 +206,6 @@ impl Graph {
         self.nodes.len()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
     /// The nodes that `outputs` need, arguments first, without looking behind nodes for which `stop` holds.
     pub fn needed(&self, outputs: &[Node], stop: impl Fn(Node) -> bool) -> Vec<Node> {
         let mut wanted = vec![false; self.nodes.len()];

@@ -14,9 +14,13 @@ mod kernel;
 mod lower;
 mod plan;
 mod print;
+#[cfg(test)]
+mod print_tests;
+mod printer;
 mod syntax;
 pub mod vector;
 mod weights;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +30,7 @@ pub use exec::{Memory, Workspace};
 pub use graph::Function;
 pub use kernel::Kernel;
 pub use lower::function_names;
+pub use print::Shown;
 
 /// A block of rows of the state (or of an input or output) with its name.
 #[derive(Clone, Debug, PartialEq)]

@@ -23,7 +23,7 @@ pub(crate) fn formula(
     Formula { declared, outputs }
 }
 
-fn kernel(
+pub(crate) fn kernel(
     state: &[(&str, usize)],
     weights: &[(&str, usize, usize)],
     constants: &[(&str, f64)],
@@ -36,7 +36,7 @@ fn kernel(
 }
 
 /// Numbers between -1 and 1 that look random.
-fn noise(n: usize, seed: u64) -> Vec<f64> {
+pub(crate) fn noise(n: usize, seed: u64) -> Vec<f64> {
     let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     (0..n)
         .map(|_| {
@@ -48,11 +48,11 @@ fn noise(n: usize, seed: u64) -> Vec<f64> {
         .collect()
 }
 
-struct Case<'a> {
-    kernel: &'a Kernel,
-    t: f64,
-    batch: usize,
-    arch: Arch,
+pub(crate) struct Case<'a> {
+    pub kernel: &'a Kernel,
+    pub t: f64,
+    pub batch: usize,
+    pub arch: Arch,
 }
 
 impl Case<'_> {
@@ -64,7 +64,7 @@ impl Case<'_> {
     }
 
     /// Value and kept numbers.
-    fn value(&self, y: &[f64], w: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    pub fn value(&self, y: &[f64], w: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let mut out = vec![f64::NAN; self.kernel.out_rows() * self.batch];
         let mut keep = vec![f64::NAN; self.kernel.n_kept() * self.batch];
         let memory = Memory { state: y, out: &mut out, keep: &mut keep, ..Memory::default() };
@@ -73,7 +73,7 @@ impl Case<'_> {
         (out, keep)
     }
 
-    fn tangent(&self, y: &[f64], w: &[f64], v: &[f64]) -> Vec<f64> {
+    pub fn tangent(&self, y: &[f64], w: &[f64], v: &[f64]) -> Vec<f64> {
         let mut out = vec![f64::NAN; self.kernel.out_rows() * self.batch];
         let memory = Memory { state: y, seed: v, out: &mut out, ..Memory::default() };
         let mut ws = Workspace::with_arch(self.arch);
@@ -81,7 +81,7 @@ impl Case<'_> {
         out
     }
 
-    fn adjoint(&self, y: &[f64], w: &[f64], u: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    pub fn adjoint(&self, y: &[f64], w: &[f64], u: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (value, kept) = self.value(y, w);
         let mut out = vec![f64::NAN; self.kernel.in_rows() * self.batch];
         let mut sums = vec![0.0; self.kernel.n_sums()];
@@ -103,15 +103,15 @@ impl Case<'_> {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-fn norm(a: &[f64]) -> f64 {
+pub(crate) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 
-fn moved(x: &[f64], step: f64, d: &[f64]) -> Vec<f64> {
+pub(crate) fn moved(x: &[f64], step: f64, d: &[f64]) -> Vec<f64> {
     x.iter().zip(d).map(|(x, d)| x + step * d).collect()
 }
 
