@@ -69,9 +69,26 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     Ok(())
 }
 
+/// How the names of unfinished files begin.
+pub const UNFINISHED: &str = ".kutta-";
+
+/// Removes the unfinished files that a process killed while writing left in `folder`.
+///
+/// # Errors
+/// If the folder cannot be read or a file not be removed.
+pub fn sweep(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn temporary_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".kutta-");
+    builder.prefix(UNFINISHED);
     // Temporary files are private by default; what takes the place of a user's file is as open
     // as the umask allows, like any file a program creates.
     #[cfg(unix)]
@@ -102,6 +119,16 @@ mod tests {
         write(&path, b"second").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_unfinished_files_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = temporary_in(folder.path()).unwrap().keep().unwrap().1;
+        let other = folder.path().join(".hidden");
+        write(&other, b"mine").unwrap();
+        sweep(folder.path()).unwrap();
+        assert!(!kept.exists() && other.exists());
     }
 
     #[test]

@@ -100,6 +100,9 @@ pub struct Evaluate {
     /// Other data with labels: CSV
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
+    /// The CSV file has no header
+    #[arg(long, requires = "data")]
+    pub no_header: bool,
 }
 
 #[derive(Args, Debug)]

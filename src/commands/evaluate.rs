@@ -1,1 +1,97 @@
-//! Being written.
+//! `kutta evaluate`: loss and accuracy of a trained run, also under another method, number of steps or data.
+
+use serde::Serialize;
+
+use crate::cli;
+use crate::data::Samples;
+use crate::network::{Engine, Network};
+use crate::train::{Score, score};
+
+use super::run_folder::Run;
+use super::scores::{self, Line};
+use super::{Output, Refusal};
+
+#[derive(Serialize)]
+struct Parts {
+    method: String,
+    steps: usize,
+    train_loss: f64,
+    train_accuracy: Option<f64>,
+    validation_loss: Option<f64>,
+    validation_accuracy: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct OtherData {
+    method: String,
+    steps: usize,
+    samples: usize,
+    loss: f64,
+    accuracy: Option<f64>,
+}
+
+pub fn run(args: &cli::Evaluate, output: &Output) -> Result<(), Refusal> {
+    let method = args.method.iter().map(|method| format!("network.method={method}"));
+    let steps = args.steps.iter().map(|steps| format!("network.stepping=Fixed(steps: {steps})"));
+    let run = Run::open(&args.run, &method.chain(steps).collect::<Vec<_>>())?;
+    let network = run.model.network(&run.schema)?;
+    let weights = run.weights(&network)?;
+    for warning in run.model.warnings(&network) {
+        output.warn(warning);
+    }
+    let mut engine = Engine::new(&network);
+    let mut scored = |samples: &Samples| {
+        score(&mut engine, &weights, samples).map_err(|failure| {
+            let remedy = failure.remedy();
+            Refusal::work(format!("{}: {failure}; {remedy}", described(&network)))
+        })
+    };
+    let (method, steps) = (network.flow.tableau.name.clone(), network.flow.steps());
+    if let Some(file) = &args.data {
+        let found = run.features(file, args.no_header)?;
+        let labels = found.labels.ok_or_else(|| {
+            let file = file.display();
+            Refusal::request(format!(
+                "{file} has no labels to judge by: name their columns as the training data did, or use `kutta predict`"
+            ))
+        })?;
+        let data = Samples { x: found.x, labels };
+        let score = scored(&data)?;
+        let text = text(&network, &[line("data", &data, score)]);
+        let Score { loss, accuracy } = score;
+        let samples = data.count();
+        return output.report(text, &OtherData { method, steps, samples, loss, accuracy });
+    }
+    let dataset = run.dataset()?;
+    let train = scored(&dataset.train)?;
+    let validation = match dataset.validation.count() {
+        0 => None,
+        _ => Some(scored(&dataset.validation)?),
+    };
+    let mut lines = vec![line("training", &dataset.train, train)];
+    lines.extend(validation.map(|score| line("validation", &dataset.validation, score)));
+    let parts = Parts {
+        method,
+        steps,
+        train_loss: train.loss,
+        train_accuracy: train.accuracy,
+        validation_loss: validation.map(|score| score.loss),
+        validation_accuracy: validation.and_then(|score| score.accuracy),
+    };
+    output.report(text(&network, &lines), &parts)
+}
+
+fn text(network: &Network, lines: &[Line<'_>]) -> String {
+    format!("{}\n\n{}", described(network), scores::table(lines))
+}
+
+fn line<'a>(part: &'a str, samples: &Samples, score: Score) -> Line<'a> {
+    let Score { loss, accuracy } = score;
+    Line { part, samples: Some(samples.count()), loss, accuracy }
+}
+
+/// The method and its steps in words.
+fn described(network: &Network) -> String {
+    let steps = network.flow.steps();
+    format!("{}, {steps} step{}", network.flow.tableau.name, if steps == 1 { "" } else { "s" })
+}

@@ -11,6 +11,7 @@ mod new;
 mod output;
 mod predict;
 mod run_folder;
+mod scores;
 mod train;
 
 use std::error::Error;

@@ -1,1 +1,245 @@
-//! Being written.
+//! `kutta train`: a model file, or a run to continue, into a run folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::cli;
+use crate::data::Dataset;
+use crate::network::Network;
+use crate::spec::Model;
+use crate::train::{self, Checkpoint, Event, Fit, Row, StopReason, Summary, TrainError, Training};
+
+use super::run_folder::{Run, RunFolder, fresh};
+use super::scores::{self, Line, brief, percent};
+use super::{Output, Refusal, figures, overrides};
+
+/// Set by Ctrl-C; training looks at it before each batch.
+static INTERRUPT: AtomicBool = AtomicBool::new(false);
+
+/// Everything that training needs, with its outputs open.
+struct Job {
+    folder: RunFolder,
+    model: Model,
+    dataset: Dataset,
+    network: Network,
+    start: Checkpoint,
+}
+
+pub fn run(args: cli::Train, output: &Output) -> Result<(), Refusal> {
+    let job = match (&args.resume, &args.model) {
+        (Some(path), _) => {
+            let run = Run::open(path, &[])?;
+            // A checkpoint of another model is refused even if the summary says that all is done.
+            run.kept()?;
+            if let Some(summary) = run.folder.finished()? {
+                output.say(format_args!(
+                    "{} is finished already ({}); nothing was changed",
+                    path.display(),
+                    summary.stop_reason
+                ));
+                return report(&run.folder, &summary, output);
+            }
+            continued(run)?
+        }
+        (None, Some(model)) => begun(model, &args)?,
+        (None, None) => return Err(Refusal::request("name a model file, or a run with --resume")),
+    };
+    for warning in job.model.warnings(&job.network) {
+        output.warn(warning);
+    }
+    catch_interrupts(output);
+    job.work(output)
+}
+
+/// A new run: everything is read, checked and opened before the work.
+fn begun(path: &Path, args: &cli::Train) -> Result<Job, Refusal> {
+    let model = Model::read(path, &overrides(&args.changes))?;
+    let folder = RunFolder::at(args.out.clone().unwrap_or_else(|| default_folder(path)));
+    folder.check_vacant(args.force)?;
+    let dataset = model.dataset()?;
+    let network = model.network(&dataset.schema)?;
+    train::check(&Fit::new(&network, &dataset), &model.training).map_err(refusal)?;
+    let source = folder.begin(&model, &dataset.schema)?;
+    let start = fresh(&source, &model, &network);
+    Ok(Job { folder, model, dataset, network, start })
+}
+
+fn continued(run: Run) -> Result<Job, Refusal> {
+    let dataset = run.dataset()?;
+    let network = run.model.network(&dataset.schema)?;
+    let start = run.checkpoint(&network)?;
+    run.folder.sweep()?;
+    Ok(Job { folder: run.folder, model: run.model, dataset, network, start })
+}
+
+/// `runs/` and the name of the model file.
+fn default_folder(model: &Path) -> PathBuf {
+    Path::new("runs").join(model.file_stem().unwrap_or(model.as_os_str()))
+}
+
+fn catch_interrupts(output: &Output) {
+    let caught = ctrlc::set_handler(|| {
+        // Who asks twice does not want to wait for the checkpoint.
+        if INTERRUPT.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(Refusal::Interrupted.exit_code()));
+        }
+    });
+    if let Err(error) = caught {
+        output.warn(format_args!("Ctrl-C will end the run without a checkpoint: {error}"));
+    }
+}
+
+/// A file that could not be written is the work's fault, all else that of the request.
+fn refusal(error: TrainError) -> Refusal {
+    match error {
+        TrainError::Save(error) => Refusal::work(error),
+        error => Refusal::request(error),
+    }
+}
+
+impl Job {
+    fn work(self, output: &Output) -> Result<(), Refusal> {
+        let Job { folder, model, dataset, network, start } = self;
+        let progress = Progress::new(output, start.epoch(), &model.training);
+        let outcome = train::train(
+            &mut Fit::new(&network, &dataset),
+            start,
+            &model.training,
+            model.seed,
+            &INTERRUPT,
+            &mut |event: Event<'_>| {
+                match event {
+                    Event::EpochDone { history, .. } => progress.epoch(history.last()),
+                    Event::Checkpoint(checkpoint) => folder.keep(checkpoint)?,
+                    Event::Stopped(_) => progress.end(),
+                }
+                Ok(())
+            },
+        )
+        .map_err(refusal)?;
+        folder.write_outcome(&network, &outcome)?;
+        let trained = figures::Trained { network: &network, dataset: &dataset, outcome: &outcome };
+        for error in trained.draw(folder.path()) {
+            output.warn(format_args!("a figure is missing: {error}"));
+        }
+        let summary = outcome.summary();
+        folder.write_summary(&summary)?;
+        report(&folder, &summary, output)?;
+        match summary.stop_reason {
+            StopReason::Epochs | StopReason::EarlyStop { .. } => Ok(()),
+            StopReason::Interrupted => {
+                output.say(format_args!(
+                    "interrupted after epoch {}; go on with `kutta train --resume {}`",
+                    summary.epochs,
+                    folder.path().display()
+                ));
+                Err(Refusal::Interrupted)
+            }
+            StopReason::Failed { .. } => Err(Refusal::work(format!(
+                "{}. The last good weights are in {}",
+                summary.stop_reason,
+                folder.path().display()
+            ))),
+        }
+    }
+}
+
+/// The summary and where it stands.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    folder: String,
+}
+
+fn report(folder: &RunFolder, summary: &Summary, output: &Output) -> Result<(), Refusal> {
+    let folder = folder.path().display().to_string();
+    output.report(text(summary, &folder), &Report { summary, folder })
+}
+
+fn text(summary: &Summary, folder: &str) -> String {
+    let parts = [
+        ("training", summary.train_loss, summary.train_accuracy),
+        ("validation", summary.validation_loss, summary.validation_accuracy),
+    ];
+    let lines: Vec<Line<'_>> = parts
+        .into_iter()
+        .filter_map(|(part, loss, accuracy)| {
+            Some(Line { part, samples: None, loss: loss?, accuracy })
+        })
+        .collect();
+    let Summary { parameters, epochs, epoch, seconds, stop_reason, .. } = summary;
+    let stop = match stop_reason {
+        StopReason::Failed { .. } => "stopped, a value is not finite".to_owned(),
+        reason => reason.to_string(),
+    };
+    let kept = if epoch == epochs { String::new() } else { format!(", weights of epoch {epoch}") };
+    format!(
+        "{}\n\n{parameters} parameters, {epochs} epochs, {seconds:.1} s: {stop}{kept}\n{folder}",
+        scores::table(&lines)
+    )
+}
+
+/// A bar where it can be seen, else a line now and then; with `--json` nothing but a bar.
+struct Progress<'o> {
+    output: &'o Output,
+    bar: Option<ProgressBar>,
+    epochs: usize,
+}
+
+/// Lines of a whole run where there is no terminal.
+const LINES: usize = 10;
+
+impl<'o> Progress<'o> {
+    fn new(output: &'o Output, done: usize, training: &Training) -> Progress<'o> {
+        let epochs = training.epochs;
+        let bar = output.shows_progress().then(|| {
+            let bar = ProgressBar::new(epochs as u64).with_position(done as u64);
+            let style =
+                ProgressStyle::with_template("{bar:24} epoch {pos}/{len}  {msg}  {eta} left");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.reset_eta();
+            bar.enable_steady_tick(Duration::from_millis(500));
+            bar
+        });
+        Progress { output, bar, epochs }
+    }
+
+    fn epoch(&self, row: Option<&Row>) {
+        let Some(row) = row else { return };
+        if let Some(bar) = &self.bar {
+            bar.set_position(row.epoch as u64);
+            bar.set_message(line(row));
+        } else if !self.output.json() && self.is_due(row.epoch) {
+            self.output.say(format_args!("epoch {}/{}  {}", row.epoch, self.epochs, line(row)));
+        }
+    }
+
+    fn is_due(&self, epoch: usize) -> bool {
+        epoch.is_multiple_of(self.epochs.div_ceil(LINES).max(1)) || epoch == self.epochs
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Losses and accuracies of an epoch in a line.
+fn line(row: &Row) -> String {
+    let part = |name: &str, loss: f64, accuracy: Option<f64>| {
+        format!("{name} {} {}", brief(loss), percent(accuracy)).trim_end().to_owned()
+    };
+    let train = part("train", row.train_loss, row.train_accuracy);
+    match row.validation_loss {
+        Some(loss) => {
+            format!("{train}  {}", part("validation", loss, row.validation_accuracy))
+        }
+        None => train,
+    }
+}

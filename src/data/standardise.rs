@@ -63,6 +63,12 @@ impl Standardisation {
         }
         Ok(())
     }
+
+    /// The value that became `value` of this feature; the mean for a constant one.
+    pub fn original(&self, feature: usize, value: f64) -> f64 {
+        let of = |moments: &[f64]| moments.get(feature).copied().unwrap_or(f64::NAN);
+        of(&self.mean) + of(&self.deviation) * value
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +104,7 @@ mod tests {
         let mut new = Mat::from_fn(1, 1, |_, _| 10.0);
         fitted.apply(new.as_mut()).unwrap();
         assert_eq!(new[(0, 0)], 3.0);
+        assert_eq!(fitted.original(0, 3.0), 10.0);
         let text = ron::to_string(&fitted).unwrap();
         assert_eq!(ron::from_str::<Standardisation>(&text).unwrap(), fitted);
     }

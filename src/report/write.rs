@@ -47,7 +47,7 @@ fn place(
         // The name keeps its ending: the PNG encoder looks at it.
         let ending = format!("-{name}");
         let part = tempfile::Builder::new()
-            .prefix(".part-")
+            .prefix(".kutta-")
             .suffix(&ending)
             .make_in(dir, |path| File::create_new(path))?;
         fill(part.path())?;

@@ -32,6 +32,18 @@ pub fn targets(labels: &Labels) -> Targets<'_> {
     }
 }
 
+/// Mean loss and accuracy over samples.
+///
+/// # Errors
+/// [`Failure`], where a state or the loss is not finite.
+pub fn score(
+    engine: &mut Engine<'_>,
+    weights: &[f64],
+    samples: &Samples,
+) -> Result<Score, Failure> {
+    engine.score(weights, samples.x.as_ref(), targets(&samples.labels)).map_err(failure)
+}
+
 fn failure(unfinished: Unfinished) -> Failure {
     let Unfinished { sample, broken } = unfinished;
     let cause = if broken.is_some() { Cause::State } else { Cause::Loss };
@@ -62,7 +74,6 @@ impl Objective for Fit<'_> {
 
     fn evaluate(&mut self, weights: &[f64], part: Part) -> Result<Score, Failure> {
         let samples = self.part(part);
-        let targets = targets(&samples.labels);
-        self.engine.score(weights, samples.x.as_ref(), targets).map_err(failure)
+        score(&mut self.engine, weights, samples)
     }
 }

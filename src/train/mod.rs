@@ -18,14 +18,14 @@ mod schedule;
 mod settings;
 
 pub use checkpoint::{Best, Checkpoint, CheckpointError, Fault};
-pub use fit::{Fit, targets};
+pub use fit::{Fit, score, targets};
 pub use history::Row;
 pub use objective::{Cause, Failure, Objective, Part};
 
 pub use crate::network::Score;
 pub use order::ORDER_STREAM;
 pub use outcome::{Activity, Outcome, StopReason, Summary};
-pub use run::train;
+pub use run::{check, train};
 pub use schedule::Schedule;
 pub use settings::{EarlyStop, Optimiser, Training};
 

@@ -36,6 +36,21 @@ pub fn train(
     Ok(run.outcome(stop))
 }
 
+/// Whether `objective` can be trained with these settings.
+///
+/// # Errors
+/// [`TrainError::Setting`], [`TrainError::NoSamples`] and [`TrainError::NoValidation`].
+pub fn check(objective: &dyn Objective, training: &Training) -> Result<(), TrainError> {
+    training.check()?;
+    if objective.samples(Part::Train) == 0 {
+        return Err(TrainError::NoSamples);
+    }
+    if training.stop.is_some() && objective.samples(Part::Validation) == 0 {
+        return Err(TrainError::NoValidation);
+    }
+    Ok(())
+}
+
 struct Run<'a> {
     objective: &'a mut dyn Objective,
     training: &'a Training,
@@ -63,14 +78,8 @@ impl<'a> Run<'a> {
         seed: u64,
         interrupt: &'a AtomicBool,
     ) -> Result<Self, TrainError> {
-        training.check()?;
+        check(objective, training)?;
         let samples = objective.samples(Part::Train);
-        if samples == 0 {
-            return Err(TrainError::NoSamples);
-        }
-        if training.stop.is_some() && objective.samples(Part::Validation) == 0 {
-            return Err(TrainError::NoValidation);
-        }
         let parameters = objective.parameters();
         let lengths = [Some(&state.weights), state.best.as_ref().map(|best| &best.weights)];
         for found in lengths.into_iter().flatten().map(Vec::len) {
