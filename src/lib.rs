@@ -1,5 +1,6 @@
 //! kutta
 pub mod atomic;
+mod buffer;
 pub mod cli;
 pub mod commands;
 pub mod control;

@@ -8,14 +8,15 @@ use super::functions;
 use super::graph::{Binary, Function};
 use super::plan::{Arg, Body, Fold, Place, Step, Tile, TileStep};
 use super::vector::{map1, map2, sum_into};
+use crate::buffer::Buffer;
 
 /// Memory that execution needs for itself; it grows to what is asked and stays.
 #[derive(Clone, Debug)]
 pub struct Workspace {
-    scratch: Vec<f64>,
-    temps: Vec<f64>,
-    folds: Vec<f64>,
-    pub(super) weights: Vec<f64>,
+    scratch: Buffer,
+    temps: Buffer,
+    folds: Buffer,
+    pub(super) weights: Buffer,
     arch: Arch,
 }
 
@@ -28,10 +29,10 @@ impl Default for Workspace {
 impl Workspace {
     pub fn new() -> Workspace {
         Workspace {
-            scratch: Vec::new(),
-            temps: Vec::new(),
-            folds: Vec::new(),
-            weights: Vec::new(),
+            scratch: Buffer::default(),
+            temps: Buffer::default(),
+            folds: Buffer::default(),
+            weights: Buffer::default(),
             arch: Arch::new(),
         }
     }
@@ -81,13 +82,13 @@ struct Blocks<'a> {
 /// A run of memory: which buffer, from where, how far apart columns are.
 #[derive(Clone, Copy, PartialEq)]
 struct Run {
-    buffer: Buffer,
+    buffer: Region,
     start: usize,
     stride: usize,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Buffer {
+enum Region {
     State,
     Seed,
     Value,
@@ -105,38 +106,38 @@ impl Blocks<'_> {
     fn run(&self, place: Place, rows: usize, sample: usize) -> Run {
         let (buffer, row, total) = match place {
             Place::Temp(i) => {
-                return Run { buffer: Buffer::Temps, start: i * self.tile, stride: rows };
+                return Run { buffer: Region::Temps, start: i * self.tile, stride: rows };
             }
             Place::Scratch(row) => {
                 let start = row * self.batch + rows * sample;
-                return Run { buffer: Buffer::Scratch, start, stride: rows };
+                return Run { buffer: Region::Scratch, start, stride: rows };
             }
             Place::Kept(row) => {
                 // In a forward pass it is written and may be read again; in the adjoint it is only read.
-                let buffer = if self.keeps { Buffer::Keep } else { Buffer::Kept };
+                let buffer = if self.keeps { Region::Keep } else { Region::Kept };
                 let start = row * self.batch + rows * sample;
                 return Run { buffer, start, stride: rows };
             }
-            Place::State { row, total } => (Buffer::State, row, total),
-            Place::Seed { row, total } => (Buffer::Seed, row, total),
-            Place::Value { row, total } => (Buffer::Value, row, total),
-            Place::Out { row, total } => (Buffer::Out, row, total),
+            Place::State { row, total } => (Region::State, row, total),
+            Place::Seed { row, total } => (Region::Seed, row, total),
+            Place::Value { row, total } => (Region::Value, row, total),
+            Place::Out { row, total } => (Region::Out, row, total),
         };
         Run { buffer, start: row + total * sample, stride: total }
     }
 
     #[inline(always)]
-    fn whole(&self, buffer: Buffer) -> &[f64] {
+    fn whole(&self, buffer: Region) -> &[f64] {
         match buffer {
-            Buffer::State => self.state,
-            Buffer::Seed => self.seed,
-            Buffer::Value => self.value,
-            Buffer::Kept => self.kept,
-            Buffer::Prepared => self.prepared,
-            Buffer::Out => self.out,
-            Buffer::Keep => self.keep,
-            Buffer::Scratch => self.scratch,
-            Buffer::Temps => self.temps,
+            Region::State => self.state,
+            Region::Seed => self.seed,
+            Region::Value => self.value,
+            Region::Kept => self.kept,
+            Region::Prepared => self.prepared,
+            Region::Out => self.out,
+            Region::Keep => self.keep,
+            Region::Scratch => self.scratch,
+            Region::Temps => self.temps,
         }
     }
 
@@ -150,23 +151,23 @@ impl Blocks<'_> {
 impl<'a> Blocks<'a> {
     /// Takes the buffer that is written out of the whole, so that the others can be read meanwhile.
     #[inline(always)]
-    fn take(&mut self, buffer: Buffer) -> &'a mut [f64] {
+    fn take(&mut self, buffer: Region) -> &'a mut [f64] {
         match buffer {
-            Buffer::Out => std::mem::take(&mut self.out),
-            Buffer::Keep => std::mem::take(&mut self.keep),
-            Buffer::Scratch => std::mem::take(&mut self.scratch),
-            Buffer::Temps => std::mem::take(&mut self.temps),
+            Region::Out => std::mem::take(&mut self.out),
+            Region::Keep => std::mem::take(&mut self.keep),
+            Region::Scratch => std::mem::take(&mut self.scratch),
+            Region::Temps => std::mem::take(&mut self.temps),
             _ => &mut [],
         }
     }
 
     #[inline(always)]
-    fn put(&mut self, buffer: Buffer, slice: &'a mut [f64]) {
+    fn put(&mut self, buffer: Region, slice: &'a mut [f64]) {
         match buffer {
-            Buffer::Out => self.out = slice,
-            Buffer::Keep => self.keep = slice,
-            Buffer::Scratch => self.scratch = slice,
-            Buffer::Temps => self.temps = slice,
+            Region::Out => self.out = slice,
+            Region::Keep => self.keep = slice,
+            Region::Scratch => self.scratch = slice,
+            Region::Temps => self.temps = slice,
             _ => {}
         }
     }
@@ -189,8 +190,8 @@ pub(super) fn run(
         Step::Loop { temps, .. } => *temps,
         _ => 0,
     });
-    grow(scratch, body.scratch * batch);
-    grow(temps, wanted_temps.max().unwrap_or(0) * tile);
+    let scratch = scratch.sized(body.scratch * batch);
+    let temps = temps.sized(wanted_temps.max().unwrap_or(0) * tile);
     let sums = memory.sums;
     let mut blocks = Blocks {
         keeps: !memory.keep.is_empty(),
@@ -249,20 +250,13 @@ pub(super) fn run(
                 matmul(sum, Accum::Add, u, v.transpose(), 1.0, Par::Seq);
             }
             Step::Loop { tiles, folds: wanted, .. } => {
-                grow(folds, wanted.len() * tile);
-                folds.fill(0.0);
+                let folds = folds.zeroed(wanted.len() * tile);
                 arch.dispatch(TileLoop { blocks: &mut blocks, tiles, columns, folds });
                 for (fold, sum) in wanted.iter().zip(folds.chunks_exact(tile)) {
                     fold_into(fold, columns, sum, sums);
                 }
             }
         }
-    }
-}
-
-pub(super) fn grow(memory: &mut Vec<f64>, length: usize) {
-    if memory.len() < length {
-        memory.resize(length, 0.0);
     }
 }
 
@@ -350,7 +344,7 @@ fn tile<const FMA: bool>(
     let length = rows * columns;
     if let Tile::Accumulate(fold, arg) = step.tile {
         let run = match arg {
-            Arg::Repeated(start) => Run { buffer: Buffer::Prepared, start, stride: rows },
+            Arg::Repeated(start) => Run { buffer: Region::Prepared, start, stride: rows },
             Arg::At(place) => blocks.run(place, rows, sample),
         };
         let from = &blocks.whole(run.buffer)[run.start..run.start + length];

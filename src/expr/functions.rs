@@ -54,14 +54,20 @@ pub fn exp<const FMA: bool>(x: f64) -> f64 {
     if x > 709.782_712_893_384 { f64::INFINITY } else { y }
 }
 
-/// expm1(2|x|) / (expm1(2|x|) + 2), with the sign of x; beyond 20 it is 1 to the last bit.
+/// x = k (ln 2) / 2 + r with |r| <= (ln 2) / 4. At k (ln 2) / 2 the tangent is (2^k - 1) / (2^k + 1); that of r
+/// is p / q, the sixth convergent of Lambert's continued fraction (1768), 1e-18 from it; the addition theorem
+/// joins them with one division. Beyond 20 the tangent is 1 to the last bit.
 #[inline(always)]
 pub fn tanh<const FMA: bool>(x: f64) -> f64 {
-    let z = clamp(x.abs(), 0.0, 20.0) * 2.0;
-    let (half, p) = reduced::<FMA>(z);
-    let scale = half + half;
-    let e = fma::<FMA>(scale, p, scale - 1.0);
-    (e / (e + 2.0)).copysign(x)
+    let x = clamp(x, -20.0, 20.0);
+    let biased = fma::<FMA>(x, 2.0 * std::f64::consts::LOG2_E, ROUND + 1023.0);
+    let scale = f64::from_bits(biased.to_bits() << 52);
+    let r = fma::<FMA>(ROUND + 1023.0 - biased, 0.5 * std::f64::consts::LN_2, x);
+    let v = r * r;
+    let p = r * fma::<FMA>(fma::<FMA>(v, 21.0, 1260.0), v, 10395.0);
+    let q = fma::<FMA>(fma::<FMA>(v + 210.0, v, 4725.0), v, 10395.0);
+    let (less, more) = (scale - 1.0, scale + 1.0);
+    fma::<FMA>(less, q, more * p) / fma::<FMA>(less, p, more * q)
 }
 
 #[inline(always)]

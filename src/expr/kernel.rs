@@ -9,6 +9,7 @@ use super::lower::lower;
 use super::plan::{Body, Place, Planner, Prepared, TILE, Wanted};
 use super::weights::{At, WeightProgram};
 use super::{ExprError, Formula};
+use crate::buffer::LINE;
 
 /// A compiled formula f(t, y; w) with its derivatives.
 ///
@@ -206,7 +207,7 @@ impl Kernel {
             }
             at += weight.len();
         }
-        let tile = columns * most_rows;
+        let tile = (columns * most_rows).next_multiple_of(LINE);
         let n_sums = sums.length;
         Ok(Kernel {
             formula,
@@ -260,6 +261,13 @@ impl Kernel {
         self.n_sums
     }
 
+    /// Whether the sums are the gradient of the weights, number for number.
+    pub fn sums_are_gradient(&self) -> bool {
+        let whole = self.gradients.iter().map(|g| g.1).sum::<usize>();
+        let in_place = self.gradients.iter().all(|g| g.2 == At::Given(1, g.0));
+        whole == self.n_sums && whole == self.n_weights() && in_place
+    }
+
     /// Completes `prepared`, whose first numbers are the weights at time t.
     pub fn prepare(&self, t: f64, prepared: &mut [f64]) {
         self.prepared.program.run(t, &[], prepared);
@@ -296,8 +304,7 @@ impl Kernel {
         gradient: &mut [f64],
         ws: &mut Workspace,
     ) {
-        exec::grow(&mut ws.weights, self.gather.length());
-        let own = &mut ws.weights[..self.gather.length()];
+        let own = ws.weights.sized(self.gather.length());
         self.gather.run(t, &[prepared, sums], own);
         for &(at, length, place) in &self.gradients {
             let from = match place {
@@ -341,9 +348,13 @@ impl Sums {
             graph.op(node).args().for_each(|a| *uses.entry(a).or_default() += 1);
         }
         targets.iter().for_each(|&t| *uses.entry(t).or_default() += 1);
-        // From the last to the first: an addition of sums comes before its terms.
+        // Gradients that are sums themselves come first, in the order of the weights; then, from the last to
+        // the first, so that an addition of sums comes before its terms, what other gradients are made of.
         let mut place_of: HashMap<Node, usize> = HashMap::new();
-        for &node in needed.iter().rev() {
+        for &node in targets.iter().chain(needed.iter().rev()) {
+            if self.places.iter().any(|p| p.0 == node) {
+                continue;
+            }
             let mut terms = vec![node];
             let mut leaves = Vec::new();
             while let Some(term) = terms.pop() {

@@ -7,6 +7,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 use super::functions;
 use super::graph::{Binary, Graph, Node, Op, Shape};
+use crate::buffer::LINE;
 
 /// Where a value stands: in one of the slices given, or in the program's own buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,10 +52,11 @@ impl WeightProgram {
         self.length
     }
 
-    /// Room for `n` more numbers at the end.
+    /// Room for `n` more numbers at the end, from a cache line on.
     pub fn reserve(&mut self, n: usize) -> usize {
-        self.length += n;
-        self.length - n
+        let start = self.length.next_multiple_of(LINE);
+        self.length = start + n;
+        start
     }
 
     /// Adds what is missing to have `node`, and says where it is.

@@ -55,6 +55,11 @@ pub trait VectorField: Send + Sync {
     /// Completes `prepared`, whose first numbers are the weights at time t.
     fn prepare(&self, _t: f64, _prepared: &mut [f64]) {}
 
+    /// Whether the sums are the gradient of the weights already, so that `gather` need not be called.
+    fn sums_are_gradient(&self) -> bool {
+        true
+    }
+
     /// gradient += (df/dw)' u, from the sums.
     fn gather(&self, _at: At<'_>, sums: &[f64], gradient: &mut [f64], _ws: &mut Workspace) {
         gradient.iter_mut().zip(sums).for_each(|(g, s)| *g += s);

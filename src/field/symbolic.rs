@@ -90,6 +90,10 @@ impl VectorField for SymbolicField {
         self.kernel.n_sums()
     }
 
+    fn sums_are_gradient(&self) -> bool {
+        self.kernel.sums_are_gradient()
+    }
+
     fn prepare(&self, t: f64, prepared: &mut [f64]) {
         self.kernel.prepare(t, prepared);
     }

@@ -7,12 +7,13 @@ use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
 
 use super::{Network, Start, Targets};
+use crate::buffer::Buffer;
 use crate::expr::{self, Workspace};
 use crate::loss::Target;
 use crate::solve::{Broken, Memory, Plain};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
-const GROUPS: usize = 16;
+const GROUPS: usize = 8;
 /// Mean loss over samples, without penalties, and the share told right, in 0..1 (`None` for regression).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
@@ -42,15 +43,15 @@ pub struct Engine<'n> {
 /// What all blocks read: numbers prepared from the weights.
 #[derive(Default)]
 struct Shared {
-    opening: Vec<f64>,
+    opening: Buffer,
     plain: Plain,
-    head: Vec<f64>,
+    head: Buffer,
 }
 
 /// The part of the result that belongs to a group of blocks.
 #[derive(Default)]
 struct Group {
-    gradient: Vec<f64>,
+    gradient: Buffer,
     loss: f64,
     right: usize,
     outputs: Vec<f64>,
@@ -60,17 +61,17 @@ struct Group {
 /// Memory of one thread.
 #[derive(Default)]
 struct Worker {
-    x: Vec<f64>,
+    x: Buffer,
     memory: Memory,
-    opening_kept: Vec<f64>,
-    head_kept: Vec<f64>,
-    outputs: Vec<f64>,
-    slope: Vec<f64>,
-    lambda: Vec<f64>,
-    opening_sums: Vec<f64>,
-    sums: Vec<f64>,
-    head_sums: Vec<f64>,
-    room: Vec<f64>,
+    opening_kept: Buffer,
+    head_kept: Buffer,
+    outputs: Buffer,
+    slope: Buffer,
+    lambda: Buffer,
+    opening_sums: Buffer,
+    sums: Buffer,
+    head_sums: Buffer,
+    room: Buffer,
     /// For opening and head; the flow's memory has its own.
     workspace: Workspace,
 }
@@ -102,7 +103,7 @@ impl<'n> Engine<'n> {
 
     /// Samples of a block: enough for products at their full rate, few enough for the cache.
     fn block(&self) -> usize {
-        if self.network.width() < 256 { 128 } else { 256 }
+        128.max(self.network.width() / 2)
     }
 
     /// Mean loss over `samples` (columns of `x`), without penalties; its gradient overwrites `gradient`.
@@ -123,7 +124,7 @@ impl<'n> Engine<'n> {
         let mut loss = 0.0;
         for group in &self.groups {
             loss += group.loss;
-            gradient.iter_mut().zip(&group.gradient).for_each(|(g, x)| *g += x);
+            gradient.iter_mut().zip(group.gradient.get()).for_each(|(g, x)| *g += x);
         }
         Ok(loss / samples.len().max(1) as f64)
     }
@@ -255,22 +256,10 @@ fn over_groups(first: usize, groups: &mut [Group], work: &(impl Fn(usize, &mut G
     }
 }
 
-fn fill(prepared: &mut Vec<f64>, kernel: &expr::Kernel, weights: &[f64]) {
-    prepared.resize(kernel.n_prepared(), 0.0);
+fn fill(prepared: &mut Buffer, kernel: &expr::Kernel, weights: &[f64]) {
+    let prepared = prepared.sized(kernel.n_prepared());
     prepared[..weights.len()].copy_from_slice(weights);
     kernel.prepare(0.0, prepared);
-}
-
-fn sized(memory: &mut Vec<f64>, length: usize) -> &mut [f64] {
-    if memory.len() < length {
-        memory.resize(length, 0.0);
-    }
-    &mut memory[..length]
-}
-
-fn zeroed(memory: &mut Vec<f64>, length: usize) {
-    memory.clear();
-    memory.resize(length, 0.0);
 }
 
 impl Worker {
@@ -288,12 +277,12 @@ impl Worker {
         group.unfinished = None;
         group.outputs.clear();
         if job.gradient {
-            zeroed(&mut self.sums, network.flow.n_sums());
+            self.sums.zeroed(network.flow.n_sums());
             if let Start::Dense(kernel) = &network.opening {
-                zeroed(&mut self.opening_sums, kernel.n_sums());
+                self.opening_sums.zeroed(kernel.n_sums());
             }
             if let Some(kernel) = &network.head {
-                zeroed(&mut self.head_sums, kernel.n_sums());
+                self.head_sums.zeroed(kernel.n_sums());
             }
         }
         for block in blocks {
@@ -305,26 +294,25 @@ impl Worker {
             }
         }
         if job.gradient {
-            zeroed(&mut group.gradient, network.n_parameters());
-            self.gather(network, shared, &mut group.gradient);
+            self.gather(network, shared, group.gradient.zeroed(network.n_parameters()));
         }
     }
 
     /// Copies the samples and opens them into the flow's entry.
     fn open(&mut self, network: &Network, shared: &Shared, x: MatRef<'_, f64>, samples: &[usize]) {
         let (features, batch) = (network.features(), samples.len());
-        let columns = sized(&mut self.x, features * batch);
+        let columns = self.x.sized(features * batch);
         for (column, &sample) in columns.chunks_exact_mut(features.max(1)).zip(samples) {
             let from = x.col(sample);
             column.iter_mut().enumerate().for_each(|(i, c)| *c = from[i]);
         }
         match &network.opening {
             Start::Dense(kernel) => {
-                let keep = sized(&mut self.opening_kept, kernel.n_kept() * batch);
+                let keep = self.opening_kept.sized(kernel.n_kept() * batch);
                 let entry = network.flow.entry(&mut self.memory, batch);
                 let memory =
                     expr::Memory { state: columns, out: entry, keep, ..expr::Memory::default() };
-                kernel.value(&shared.opening, batch, memory, &mut self.workspace);
+                kernel.value(shared.opening.get(), batch, memory, &mut self.workspace);
             }
             Start::Pad => {
                 let width = network.width();
@@ -354,16 +342,16 @@ impl Worker {
         } else {
             network.flow.forward_only(&shared.plain, &mut self.memory, batch);
         }
-        let z = sized(&mut self.outputs, outputs * batch);
+        let z = self.outputs.sized(outputs * batch);
         let exit = match job.gradient {
             true => network.flow.exit(&self.memory, batch),
             false => network.flow.state(&self.memory, batch, 0),
         };
         match &network.head {
             Some(kernel) => {
-                let keep = sized(&mut self.head_kept, kernel.n_kept() * batch);
+                let keep = self.head_kept.sized(kernel.n_kept() * batch);
                 let memory = expr::Memory { state: exit, out: z, keep, ..expr::Memory::default() };
-                kernel.value(&shared.head, batch, memory, &mut self.workspace);
+                kernel.value(shared.head.get(), batch, memory, &mut self.workspace);
             }
             None => z.copy_from_slice(exit),
         }
@@ -371,7 +359,7 @@ impl Worker {
             group.outputs.extend_from_slice(z);
             return;
         };
-        let slope = sized(&mut self.slope, outputs * batch);
+        let slope = self.slope.sized(outputs * batch);
         let factor = 1.0 / job.samples.len() as f64;
         let each = z.chunks_exact(outputs).zip(slope.chunks_exact_mut(outputs));
         for ((z, slope), &sample) in each.zip(samples) {
@@ -397,34 +385,40 @@ impl Worker {
     /// From the slopes of the loss back to the sums behind all gradients.
     fn backward(&mut self, network: &Network, shared: &Shared, batch: usize) {
         let width = network.width() * batch;
-        let lambda = sized(&mut self.lambda, width);
-        let slope = &self.slope[..network.outputs() * batch];
+        let lambda = self.lambda.sized(width);
+        let slope = &self.slope.get()[..network.outputs() * batch];
         match &network.head {
             Some(kernel) => {
                 let memory = expr::Memory {
                     state: network.flow.exit(&self.memory, batch),
                     seed: slope,
-                    value: &self.outputs[..slope.len()],
-                    kept: &self.head_kept[..kernel.n_kept() * batch],
+                    value: &self.outputs.get()[..slope.len()],
+                    kept: &self.head_kept.get()[..kernel.n_kept() * batch],
                     out: lambda,
-                    sums: &mut self.head_sums,
+                    sums: self.head_sums.sized(kernel.n_sums()),
                     ..expr::Memory::default()
                 };
-                kernel.adjoint(&shared.head, batch, memory, &mut self.workspace);
+                kernel.adjoint(shared.head.get(), batch, memory, &mut self.workspace);
             }
             None => lambda.copy_from_slice(slope),
         }
-        network.flow.backward(&shared.plain, &mut self.memory, batch, lambda, &mut self.sums);
+        network.flow.backward(
+            &shared.plain,
+            &mut self.memory,
+            batch,
+            lambda,
+            self.sums.sized(network.flow.n_sums()),
+        );
         if let Start::Dense(kernel) = &network.opening {
             let memory = expr::Memory {
-                state: &self.x[..network.features() * batch],
+                state: &self.x.get()[..network.features() * batch],
                 seed: lambda,
                 value: network.flow.state(&self.memory, batch, 0),
-                kept: &self.opening_kept[..kernel.n_kept() * batch],
-                sums: &mut self.opening_sums,
+                kept: &self.opening_kept.get()[..kernel.n_kept() * batch],
+                sums: self.opening_sums.sized(kernel.n_sums()),
                 ..expr::Memory::default()
             };
-            kernel.adjoint(&shared.opening, batch, memory, &mut self.workspace);
+            kernel.adjoint(shared.opening.get(), batch, memory, &mut self.workspace);
         }
     }
 
@@ -433,11 +427,11 @@ impl Worker {
         let (opening, field, head) = network.split_mut(gradient);
         let workspace = &mut self.workspace;
         if let Start::Dense(kernel) = &network.opening {
-            kernel.gather(0.0, &shared.opening, &self.opening_sums, opening, workspace);
+            kernel.gather(0.0, shared.opening.get(), self.opening_sums.get(), opening, workspace);
         }
-        network.flow.gather(&shared.plain, &self.sums, field, &mut self.room, workspace);
+        network.flow.gather(&shared.plain, self.sums.get(), field, &mut self.room, workspace);
         if let Some(kernel) = &network.head {
-            kernel.gather(0.0, &shared.head, &self.head_sums, head, workspace);
+            kernel.gather(0.0, shared.head.get(), self.head_sums.get(), head, workspace);
         }
     }
 }

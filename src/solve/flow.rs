@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::grid::Times;
 use super::step;
+use crate::buffer::{Buffer, LINE};
 use crate::control::Controls;
 use crate::field::{At, Pass, VectorField, Workspace};
 use crate::tableau::Tableau;
@@ -22,16 +23,16 @@ pub struct Flow {
 /// Prepared numbers at all distinct times, shared by all blocks.
 #[derive(Clone, Debug, Default)]
 pub struct Plain {
-    numbers: Vec<f64>,
+    numbers: Buffer,
 }
 
 /// Memory for one block at a time.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     /// For each step and stage: Y, k, kept numbers; then the final state.
-    tape: Vec<f64>,
+    tape: Buffer,
     /// zbar of each stage, and kbar.
-    stages: Vec<f64>,
+    stages: Buffer,
     pub workspace: Workspace,
 }
 
@@ -74,12 +75,21 @@ impl Flow {
 
     /// Numbers summed over samples by the adjoint, over all distinct times.
     pub fn n_sums(&self) -> usize {
-        self.times.distinct.len() * self.field.n_sums()
+        self.times.distinct.len() * self.sums_stride()
     }
 
     /// Numbers of tape a sample.
     pub fn tape_rows(&self) -> usize {
         self.steps() * self.stages() * self.stage_rows() + self.width()
+    }
+
+    /// From the prepared numbers of one time to those of the next.
+    fn prepared_stride(&self) -> usize {
+        self.field.n_prepared().next_multiple_of(LINE).max(LINE)
+    }
+
+    fn sums_stride(&self) -> usize {
+        self.field.n_sums().next_multiple_of(LINE)
     }
 
     fn stage_rows(&self) -> usize {
@@ -88,12 +98,10 @@ impl Flow {
 
     /// Forms the weights at all times, and what the field derives from them.
     pub fn prepare(&self, theta: &[f64], plain: &mut Plain) {
-        let (n, w) = (self.field.n_prepared(), self.field.n_weights());
-        plain.numbers.resize(n * self.times.distinct.len(), 0.0);
-        if n == 0 {
-            return;
-        }
-        for (time, prepared) in self.times.distinct.iter().zip(plain.numbers.chunks_exact_mut(n)) {
+        let (n, w) = (self.prepared_stride(), self.field.n_weights());
+        let numbers = plain.numbers.sized(n * self.times.distinct.len());
+        for (time, prepared) in self.times.distinct.iter().zip(numbers.chunks_exact_mut(n)) {
+            let prepared = &mut prepared[..self.field.n_prepared()];
             Controls::weights(&time.row, theta, &mut prepared[..w]);
             self.field.prepare(time.t, prepared);
         }
@@ -101,30 +109,27 @@ impl Flow {
 
     fn at<'a>(&self, plain: &'a Plain, batch: usize, step: usize, stage: usize) -> At<'a> {
         let number = self.times.of_stage[step * self.stages() + stage];
-        let n = self.field.n_prepared();
-        let prepared = &plain.numbers[number * n..(number + 1) * n];
+        let start = number * self.prepared_stride();
+        let prepared = &plain.numbers.get()[start..start + self.field.n_prepared()];
         At { t: self.times.distinct[number].t, prepared, batch }
     }
 
     /// The tape's place for the state that enters the flow.
     pub fn entry<'a>(&self, memory: &'a mut Memory, batch: usize) -> &'a mut [f64] {
-        let length = self.tape_rows() * batch;
-        if memory.tape.len() < length {
-            memory.tape.resize(length, 0.0);
-        }
-        &mut memory.tape[..self.width() * batch]
+        let tape = memory.tape.sized(self.tape_rows() * batch);
+        &mut tape[..self.width() * batch]
     }
 
     /// The final state, after [`Flow::forward`].
     pub fn exit<'a>(&self, memory: &'a Memory, batch: usize) -> &'a [f64] {
         let end = self.tape_rows() * batch;
-        &memory.tape[end - self.width() * batch..end]
+        &memory.tape.get()[end - self.width() * batch..end]
     }
 
     /// The state at the beginning of a step (or at the end, for the number of steps), after a forward pass.
     pub fn state<'a>(&self, memory: &'a Memory, batch: usize, step: usize) -> &'a [f64] {
         let start = step * self.stages() * self.stage_rows() * batch;
-        &memory.tape[start..start + self.width() * batch]
+        &memory.tape.get()[start..start + self.width() * batch]
     }
 
     /// Solves forward from the entry, leaving all stages on the tape.
@@ -140,6 +145,7 @@ impl Flow {
     /// `advance` is from the tape of one step to that of the next.
     fn solve(&self, plain: &Plain, memory: &mut Memory, batch: usize, advance: usize) {
         let Memory { tape, workspace, .. } = memory;
+        let tape = tape.sized(self.tape_rows() * batch);
         let (stages, width) = (self.stages(), self.width() * batch);
         let rows = self.stage_rows() * batch;
         for (n, times) in self.grid.windows(2).enumerate() {
@@ -178,12 +184,8 @@ impl Flow {
         let Memory { tape, stages: room, workspace } = memory;
         let (stages, width) = (self.stages(), self.width() * batch);
         let rows = self.stage_rows() * batch;
-        let n_sums = self.field.n_sums();
-        let length = (stages + 1) * width;
-        if room.len() < length {
-            room.resize(length, 0.0);
-        }
-        let (kbar, zbars) = room[..length].split_at_mut(width);
+        let tape = tape.sized(self.tape_rows() * batch);
+        let (kbar, zbars) = room.sized((stages + 1) * width).split_at_mut(width);
         for (n, times) in self.grid.windows(2).enumerate().rev() {
             let h = times[1] - times[0];
             let start = n * stages * rows;
@@ -199,7 +201,8 @@ impl Flow {
                 let (y, stage) = stage.split_at(width);
                 let (k, kept) = stage.split_at(width);
                 let number = self.times.of_stage[n * stages + i];
-                let sums = &mut sums[number * n_sums..(number + 1) * n_sums];
+                let start = number * self.sums_stride();
+                let sums = &mut sums[start..start + self.field.n_sums()];
                 let pass = Pass { y, k, kept, u: kbar };
                 self.field.vjp(self.at(plain, batch, n, i), pass, zbar, sums, workspace);
             }
@@ -213,16 +216,19 @@ impl Flow {
         plain: &Plain,
         sums: &[f64],
         gradient: &mut [f64],
-        room: &mut Vec<f64>,
+        room: &mut Buffer,
         workspace: &mut Workspace,
     ) {
-        let (n, w) = (self.field.n_prepared(), self.field.n_weights());
-        let n_sums = self.field.n_sums();
-        room.resize(w, 0.0);
         for (number, time) in self.times.distinct.iter().enumerate() {
-            let prepared = &plain.numbers[number * n..(number + 1) * n];
-            let sums = &sums[number * n_sums..(number + 1) * n_sums];
-            room.fill(0.0);
+            let start = number * self.sums_stride();
+            let sums = &sums[start..start + self.field.n_sums()];
+            if self.field.sums_are_gradient() {
+                Controls::pull_back(&time.row, sums, gradient);
+                continue;
+            }
+            let room = room.zeroed(self.field.n_weights());
+            let start = number * self.prepared_stride();
+            let prepared = &plain.numbers.get()[start..start + self.field.n_prepared()];
             let at = At { t: time.t, prepared, batch: 0 };
             self.field.gather(at, sums, room, workspace);
             Controls::pull_back(&time.row, room, gradient);
@@ -235,7 +241,7 @@ impl Flow {
         let rows = self.stage_rows() * batch;
         for n in 0..self.steps() {
             for i in 0..stages {
-                let stage = &memory.tape[(n * stages + i) * rows..];
+                let stage = &memory.tape.get()[(n * stages + i) * rows..];
                 let (y, k) = (&stage[sample * width..], &stage[width * (batch + sample)..]);
                 if y[..width].iter().chain(&k[..width]).any(|x| !x.is_finite()) {
                     let t = self.times.distinct[self.times.of_stage[n * stages + i]].t;
