@@ -101,7 +101,7 @@ impl<'n> Engine<'n> {
     }
 
     /// Samples of a block: enough for products at their full rate, few enough for the cache.
-    fn block(&self) -> usize {
+    pub fn block(&self) -> usize {
         if self.network.width() < 256 { 128 } else { 256 }
     }
 
