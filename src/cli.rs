@@ -151,7 +151,7 @@ pub enum FieldVerb {
 
 #[derive(Args, Debug)]
 pub struct New {
-    /// What to start from: peaks, digits or formula
+    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression or tableau
     pub name: String,
     /// Where to write it (default: NAME.ron)
     #[arg(long, value_name = "FILE.ron")]
