@@ -76,7 +76,7 @@ pub struct Train {
     pub model: Option<PathBuf>,
     #[command(flatten)]
     pub changes: Changes,
-    /// The run folder to write (default: runs/<model name>)
+    /// The run folder to write (default: the model's name, under runs)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replace the files of an earlier run in that folder

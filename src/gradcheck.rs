@@ -421,15 +421,15 @@ mod tests {
 
     #[test]
     fn a_wrong_derivative_by_the_state_fails_every_test() {
-        let found = failures(1.0 + 1e-4, 1.0).join("\n");
+        let found = failures(1.0 + 1e-2, 1.0).join("\n");
         for part in
             ["remainder falls with slope", "vjp is not the transpose", "along opening.weight"]
         {
             assert!(found.contains(part), "{found}");
         }
         assert!(!found.contains("along head.weight"), "{found}");
-        // The dot products alone see an error of rounding size.
-        let found = failures(1.0 + 1e-11, 1.0);
+        // The dot products alone see an error next to rounding.
+        let found = failures(1.0 + 1e-10, 1.0);
         assert!(!found.is_empty() && found.iter().all(|f| f.contains("transpose")), "{found:?}");
     }
 

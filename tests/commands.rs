@@ -363,12 +363,15 @@ fn a_field_is_listed_and_shown() {
         let name = entry["name"].as_str().unwrap();
         let shown = done(folder.path(), &["field", "show", name, "--width", "6", "--json"]).json();
         assert!(shown["citation"].is_string(), "{name}");
-        let rows = shown["state"].as_array().unwrap().iter().map(|b| b["rows"].as_u64().unwrap());
-        assert_eq!(rows.sum::<u64>(), 6, "{name}");
+        for section in ["formula", "equations", "jvp", "vjp"] {
+            assert!(!shown[section].as_array().unwrap().is_empty(), "{name}: {section}");
+        }
     }
     let shown =
         done(folder.path(), &["field", "show", "m.ron", "--set", "network.field=parabolic"]);
-    assert!(shown.stdout.contains("-K'*tanh(K*y + b)") && shown.stdout.contains("K: 4 x 4"));
+    for part in ["-K'*tanh(K*y + b)", "4 x 4", "jvp", "vjp"] {
+        assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
+    }
     let odd = ["field", "show", "hamiltonian", "--width", "5"];
     refused(folder.path(), &odd, "n/2");
 }

@@ -88,8 +88,9 @@ pub(super) fn failed(network: &Network, failure: &Failure) -> Refusal {
     Refusal::work(format!("{failure}{tensor}; {}", failure.remedy()))
 }
 
+/// Without overflow of the squares.
 fn norm(values: &[f64]) -> f64 {
-    values.iter().map(|x| x * x).sum::<f64>().sqrt()
+    faer::ColRef::from_slice(values).norm_l2()
 }
 
 fn text(report: &Report) -> String {
@@ -103,7 +104,7 @@ fn text(report: &Report) -> String {
     let out = report.out.as_ref();
     let out = out.map_or(String::new(), |path| format!("\ngradient written to {}", path.display()));
     format!(
-        "loss       {:.12} (mean over {} training samples)\nobjective  {:.12} (with penalties)\n\n{}{out}",
+        "loss       {:?} (mean over {} training samples)\nobjective  {:?} (with penalties)\n\n{}{out}",
         report.loss,
         report.samples,
         report.objective,
