@@ -76,7 +76,7 @@ pub struct Train {
     pub model: Option<PathBuf>,
     #[command(flatten)]
     pub changes: Changes,
-    /// The run folder to write (default: runs/<model name>)
+    /// The run folder to write (default: the model's name, under runs)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replace the files of an earlier run in that folder
@@ -151,7 +151,7 @@ pub enum FieldVerb {
 
 #[derive(Args, Debug)]
 pub struct New {
-    /// What to start from: peaks, digits or formula
+    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression or tableau
     pub name: String,
     /// Where to write it (default: NAME.ron)
     #[arg(long, value_name = "FILE.ron")]

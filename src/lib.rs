@@ -7,6 +7,7 @@ pub mod control;
 pub mod data;
 pub mod expr;
 pub mod field;
+pub mod gradcheck;
 pub mod loss;
 pub mod network;
 pub mod report;

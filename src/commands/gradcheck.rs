@@ -1,1 +1,95 @@
-//! Being written.
+//! `kutta gradcheck MODEL`: are the derivatives right?
+
+use serde::Serialize;
+
+use super::gradient::failed;
+use super::{Output, Refusal, read_model};
+use crate::cli::ModelArgs;
+use crate::gradcheck::{self, DIFFERENCE_TOLERANCE, TRANSPOSE_TOLERANCE};
+use crate::network::Opening;
+use crate::report::table::Table;
+use crate::spec::Model;
+
+#[derive(Serialize)]
+struct Report {
+    passed: bool,
+    failures: Vec<String>,
+    #[serde(flatten)]
+    tests: gradcheck::Report,
+}
+
+pub fn run(args: &ModelArgs, output: &Output) -> Result<(), Refusal> {
+    let model = read_model(args)?;
+    let data = model.dataset()?;
+    let network = model.network(&data.schema)?;
+    let tests = gradcheck::gradcheck(&network, &data, model.seed)
+        .map_err(|failure| failed(&network, &failure))?;
+    let failures = tests.failures();
+    let report = Report { passed: failures.is_empty(), failures, tests };
+    output.report(text(&report), &report)?;
+    if report.passed {
+        return Ok(());
+    }
+    let kinks = match has_kinks(&model, network.width())? {
+        true => {
+            "; relu and step have kinks, across which differences and Taylor are wrong though the gradient is right: try another --seed"
+        }
+        false => "",
+    };
+    Err(Refusal::work(format!("{}{kinks}", report.failures.join("; "))))
+}
+
+/// Whether field or opening are not smooth everywhere.
+fn has_kinks(model: &Model, width: usize) -> Result<bool, Refusal> {
+    let opening = match &model.network.opening {
+        Opening::Dense { activation, .. } => matches!(activation.as_str(), "relu" | "step"),
+        Opening::Pad { .. } | Opening::Identity => false,
+    };
+    Ok(opening || model.field(width)?.kernel().has_kinks())
+}
+
+fn text(report: &Report) -> String {
+    let tests = &report.tests;
+    let slope = |slope: Option<f64>| slope.map_or("-".to_owned(), |slope| format!("{slope:.3}"));
+    let mut taylor = Table::new(["ε", "change", "slope", "remainder", "slope"]);
+    for row in &tests.taylor.rows {
+        taylor.row([
+            format!("{:.1e}", row.epsilon),
+            format!("{:.3e}", row.change),
+            slope(row.change_slope),
+            format!("{:.3e}", row.remainder),
+            slope(row.remainder_slope),
+        ]);
+    }
+    let mut transposes = Table::new(["t", "relative error"]);
+    for row in &tests.transposes {
+        transposes.row([format!("{:.4}", row.t), format!("{:.1e}", row.error)]);
+    }
+    let mut differences =
+        Table::new(["direction", "exact", "differences", "step", "relative error"]);
+    for row in &tests.differences {
+        differences.row([
+            row.along.clone(),
+            format!("{:.9e}", row.exact),
+            format!("{:.9e}", row.difference),
+            format!("{:.0e}", row.step),
+            format!("{:.1e}", row.error),
+        ]);
+    }
+    let verdict = match report.failures.as_slice() {
+        [] => "PASS".to_owned(),
+        failures => format!("FAIL: {}", failures.join("; ")),
+    };
+    format!(
+        "objective {:.6}, gradient norm {:.6e}; {} samples, {} parameters\n\n\
+         Taylor test: slopes {} and {}, should be 1 and 2\n{taylor}\n\
+         Field: <u, J v> = <J' u, v>, relative error below {TRANSPOSE_TOLERANCE:.0e}\n{transposes}\n\
+         Gradient against differences of fourth order, relative error below {DIFFERENCE_TOLERANCE:.0e}\n{differences}\n{verdict}",
+        tests.objective,
+        tests.gradient_norm,
+        tests.samples,
+        tests.parameters,
+        slope(tests.taylor.change_slope),
+        slope(tests.taylor.remainder_slope),
+    )
+}

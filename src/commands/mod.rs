@@ -15,6 +15,7 @@ mod scores;
 mod train;
 
 use std::error::Error;
+use std::path::Path;
 
 use crate::cli::{Changes, Cli, FieldVerb, ModelArgs, Verb};
 use crate::spec::{Model, SpecError};
@@ -93,4 +94,19 @@ fn read_model(args: &ModelArgs) -> Result<Model, Refusal> {
 fn overrides(changes: &Changes) -> Vec<String> {
     let seed = changes.seed.map(|seed| format!("seed={seed}"));
     changes.set.iter().cloned().chain(seed).collect()
+}
+
+/// Refuses an output that cannot be written before any work is done for it.
+fn check_out(path: &Path) -> Result<(), Refusal> {
+    let refuse =
+        |why: &str| Err(Refusal::request(format!("cannot write {}: {why}", path.display())));
+    if path.is_dir() {
+        return refuse("it is a folder; name a file in it");
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            refuse(&format!("there is no folder {}; create it first", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,1 +1,49 @@
-//! Being written.
+//! `kutta new NAME`: a commented model file to start from.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{Output, Refusal, check_out};
+use crate::atomic;
+use crate::cli::New;
+use crate::spec::{Model, nearest, template, template_names};
+
+pub fn run(args: &New, output: &Output) -> Result<(), Refusal> {
+    let Some(source) = template(&args.name) else {
+        let names: Vec<&str> = template_names().collect();
+        let near = nearest(&args.name, &names);
+        let near = near.map_or(";".into(), |name| format!("; did you mean `{name}`?"));
+        let message =
+            format!("no model `{}` to start from{near} Known: {}", args.name, names.join(", "));
+        return Err(Refusal::request(message));
+    };
+    let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.ron", args.name)));
+    check_out(&out)?;
+    if out.exists() {
+        let message =
+            format!("{} exists already and is kept; give another file by --out", out.display());
+        return Err(Refusal::request(message));
+    }
+    atomic::write(&out, source.as_bytes()).map_err(Refusal::work)?;
+    let missing = missing_files(&Model::parse(source, &out, &[])?);
+    for file in &missing {
+        output.warn(format!(
+            "{}: `path` names {}, which is not there: let it name your data file, relative to {0}",
+            out.display(),
+            file.display()
+        ));
+    }
+    let path = out.display();
+    let text = format!(
+        "{path} written. Next:\n  kutta check {path}    what it describes\n  kutta train {path}    train it into a folder under runs"
+    );
+    output.report(text, &json!({ "template": args.name, "out": out, "missing": missing }))
+}
+
+/// Data files that the model names and that are not where it says.
+fn missing_files(model: &Model) -> Vec<PathBuf> {
+    let mut source = model.data.clone();
+    let paths = source.paths_mut().into_iter().map(|path| model.folder().join(path));
+    paths.filter(|path| !path.exists()).collect()
+}

@@ -268,6 +268,32 @@ impl Kernel {
         whole == self.n_sums && whole == self.n_weights() && in_place
     }
 
+    /// Floating-point operations of the value for one sample: 2 m n for each product of an m x n matrix with a
+    /// state; what is elementwise or done once a time is not counted.
+    pub fn flops(&self) -> usize {
+        let product = |node: &Node| match self.graph.op(*node) {
+            Op::Product { left, left_t, .. } if self.graph.shape(*node).samples => {
+                let left = self.graph.shape(left);
+                let inner = if left_t { left.rows } else { left.cols };
+                2 * self.graph.shape(*node).len() * inner
+            }
+            _ => 0,
+        };
+        self.behind_value().iter().map(product).sum()
+    }
+
+    /// Whether the value has kinks or jumps: relu, step and what is made of them.
+    pub fn has_kinks(&self) -> bool {
+        let kink = |node: &Node| {
+            matches!(self.graph.op(*node), Op::Map(Function::Relu | Function::Step, _))
+        };
+        self.behind_value().iter().any(kink)
+    }
+
+    fn behind_value(&self) -> Vec<Node> {
+        self.graph.needed(&self.derived.value, |_| false)
+    }
+
     /// Completes `prepared`, whose first numbers are the weights at time t.
     pub fn prepare(&self, t: f64, prepared: &mut [f64]) {
         self.prepared.program.run(t, &[], prepared);
@@ -431,5 +457,34 @@ impl Known<'_> {
         }
         keep.sort();
         (used, keep)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::tests::formula;
+
+    fn kernel(weights: &[(&str, usize, usize)], rhs: &str) -> Kernel {
+        Kernel::new(formula(&[("y", 4)], weights, &[], &[rhs]), true).unwrap()
+    }
+
+    #[test]
+    fn products_with_the_state_are_counted_and_no_others() {
+        let narrow = [("A", 4, 2), ("B", 2, 4)];
+        for (rhs, products) in [("A*(B*y)", 2 * (2 * 4 + 4 * 2)), ("(A*B)*y", 2 * 4 * 4)] {
+            assert_eq!(kernel(&narrow, rhs).flops(), products, "{rhs}");
+        }
+        // A transposed matrix has as many products, and one that stands twice is formed once.
+        let square = [("K", 4, 4)];
+        assert_eq!(kernel(&square, "K'*tanh(K*y) + K*y").flops(), 2 * 2 * 4 * 4);
+        assert_eq!(kernel(&square, "tanh(y) .* y").flops(), 0);
+    }
+
+    #[test]
+    fn kinks_are_those_of_the_value() {
+        let square = [("K", 4, 4)];
+        assert!(kernel(&square, "relu(K*y)").has_kinks());
+        assert!(!kernel(&square, "tanh(K*y)").has_kinks());
     }
 }

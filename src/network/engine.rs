@@ -102,7 +102,7 @@ impl<'n> Engine<'n> {
     }
 
     /// Samples of a block: enough for products at their full rate, few enough for the cache.
-    fn block(&self) -> usize {
+    pub fn block(&self) -> usize {
         128.max(self.network.width() / 2)
     }
 

@@ -252,6 +252,11 @@ impl Network {
         (opening, field, head)
     }
 
+    /// The field's coefficients out of the whole vector, one after the other.
+    pub fn field_weights<'a>(&self, theta: &'a [f64]) -> &'a [f64] {
+        self.split(theta).1
+    }
+
     fn split_mut<'a>(&self, theta: &'a mut [f64]) -> (&'a mut [f64], &'a mut [f64], &'a mut [f64]) {
         let (opening, rest) = theta.split_at_mut(self.n_opening());
         let (field, head) = rest.split_at_mut(self.flow.n_parameters());

@@ -1,10 +1,16 @@
 //! Model files to start from; they are those of the folder `models`.
 
 /// The models by name.
-pub(crate) const TEMPLATES: [(&str, &str); 3] = [
+pub(crate) const TEMPLATES: [(&str, &str); 9] = [
     ("peaks", include_str!("../../models/peaks.ron")),
     ("digits", include_str!("../../models/digits.ron")),
     ("formula", include_str!("../../models/formula.ron")),
+    ("ellipses", include_str!("../../models/ellipses.ron")),
+    ("swiss_roll", include_str!("../../models/swiss_roll.ron")),
+    ("spirals", include_str!("../../models/spirals.ron")),
+    ("rings", include_str!("../../models/rings.ron")),
+    ("regression", include_str!("../../models/regression.ron")),
+    ("tableau", include_str!("../../models/tableau.ron")),
 ];
 
 /// The commented model file of that name, or `None` if there is none.

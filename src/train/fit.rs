@@ -16,6 +16,21 @@ impl<'a> Fit<'a> {
         Fit { engine: Engine::new(network), data }
     }
 
+    /// Mean loss over the training samples in `batch`, without penalties; its gradient overwrites `gradient`.
+    ///
+    /// # Errors
+    /// [`Failure`], where the computation broke down.
+    pub fn loss(
+        &mut self,
+        weights: &[f64],
+        batch: &[usize],
+        gradient: &mut [f64],
+    ) -> Result<f64, Failure> {
+        let samples = self.part(Part::Train);
+        let (x, targets) = (samples.x.as_ref(), targets(&samples.labels));
+        self.engine.gradient(weights, x, targets, batch, gradient).map_err(failure)
+    }
+
     fn part(&self, part: Part) -> &'a Samples {
         match part {
             Part::Train => &self.data.train,
@@ -66,9 +81,7 @@ impl Objective for Fit<'_> {
         batch: &[usize],
         gradient: &mut [f64],
     ) -> Result<f64, Failure> {
-        let samples = self.part(Part::Train);
-        let (x, targets) = (samples.x.as_ref(), targets(&samples.labels));
-        let loss = self.engine.gradient(weights, x, targets, batch, gradient).map_err(failure)?;
+        let loss = self.loss(weights, batch, gradient)?;
         Ok(loss + self.engine.network().penalty(weights, gradient))
     }
 
