@@ -124,7 +124,8 @@ mod tests {
     /// <u, jvp(v)> = <vjp(u), v>, and jvp against differences.
     fn check_field(field: &dyn VectorField) {
         let (n, batch) = (field.width(), 3);
-        let noise = |m: usize, s: f64| (0..m).map(|i| (1.7 * i as f64 + s).sin()).collect::<Vec<f64>>();
+        let noise =
+            |m: usize, s: f64| (0..m).map(|i| (1.7 * i as f64 + s).sin()).collect::<Vec<f64>>();
         let (y, v, u) = (noise(n * batch, 0.1), noise(n * batch, 0.2), noise(n * batch, 0.3));
         let w = noise(field.n_weights(), 0.4);
         let at = At { t: 0.0, prepared: &w, batch };

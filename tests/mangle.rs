@@ -66,9 +66,42 @@ fn tokens(text: &str) -> Vec<&str> {
 
 fn mangle(source: &str, random: &mut Random) -> String {
     const STRANGE: [&str; 36] = [
-        "0", "1", "2", "3", "-1", "7", "0.5", "1e-3", "1e12", "1000000000000", "99999999999999999999", "NaN",
-        "inf", "\"", "'", "(", ")", "[", "]", "{", "}", ",", ":", "*", ".*", "./", "^", "+", "-", "K", "y", "t",
-        "I", "tanh", "\"1/3\"", "é",
+        "0",
+        "1",
+        "2",
+        "3",
+        "-1",
+        "7",
+        "0.5",
+        "1e-3",
+        "1e12",
+        "1000000000000",
+        "99999999999999999999",
+        "NaN",
+        "inf",
+        "\"",
+        "'",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "*",
+        ".*",
+        "./",
+        "^",
+        "+",
+        "-",
+        "K",
+        "y",
+        "t",
+        "I",
+        "tanh",
+        "\"1/3\"",
+        "é",
     ];
     let mut words: Vec<&str> = tokens(source);
     let solid: Vec<usize> = (0..words.len()).filter(|&i| !words[i].trim().is_empty()).collect();
@@ -132,7 +165,8 @@ fn attempt(source: &str, overrides: &[String]) -> (bool, bool) {
         let mut gradient = vec![0.0; theta.len()];
         let targets = Targets::Classes(&[0, 1, 2]);
         // Some formulas lose their states to infinity: that is an answer.
-        let _ = Engine::new(&network).gradient(&theta, x.as_ref(), targets, &[0, 1, 2], &mut gradient);
+        let _ =
+            Engine::new(&network).gradient(&theta, x.as_ref(), targets, &[0, 1, 2], &mut gradient);
     }
     (true, true)
 }

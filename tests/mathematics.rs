@@ -84,7 +84,8 @@ fn gradients_of_all_fields_tableaus_and_bases_are_those_of_differences() {
                             for copy in 0..entry.copies {
                                 for i in 0..entry.rows * entry.cols {
                                     let at = entry.start + copy * entry.stride + i;
-                                    let lowest = copy == 0 || !matches!(basis, Basis::Legendre { .. });
+                                    let lowest =
+                                        copy == 0 || !matches!(basis, Basis::Legendre { .. });
                                     theta[at] *= 0.02;
                                     if entry.name == "field.b" && lowest {
                                         theta[at] += if i % 2 == 0 { 1.0 } else { -1.0 };
@@ -148,7 +149,9 @@ fn all_losses_have_the_gradient_of_their_differences() {
             let mut at = |d: f64| {
                 let mut theta = theta.clone();
                 theta[i] += d;
-                engine.gradient(&theta, x.as_ref(), targets, &samples, &mut ignored).expect("finite")
+                engine
+                    .gradient(&theta, x.as_ref(), targets, &samples, &mut ignored)
+                    .expect("finite")
             };
             let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
             assert!((difference - gradient[i]).abs() < 1e-8, "{loss:?} parameter {i}");
@@ -190,7 +193,8 @@ fn final_states(flow: &Flow, theta: &[f64], y0: &[f64], batch: usize) -> Vec<f64
 /// The observed orders between step counts that double, while errors lie in 1e-12 .. 1e-3.
 fn observed_orders(name: &str, method: &str, basis: Basis, first: usize) -> Vec<f64> {
     let (width, batch, horizon) = (4, 3, 2.0);
-    let make = |method: &str, steps: usize| flow(name, width, basis, method, uniform(steps, horizon));
+    let make =
+        |method: &str, steps: usize| flow(name, width, basis, method, uniform(steps, horizon));
     let fine = make("tsit5", first * 512);
     let theta: Vec<f64> = noise(fine.n_parameters(), 7).iter().map(|x| 1.3 * x).collect();
     let y0 = noise(width * batch, 8);
@@ -254,7 +258,8 @@ fn any_number_of_threads_gives_the_same_bits() {
     let results: Vec<Vec<u64>> = [1, 2, 3, 5]
         .into_iter()
         .map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            let pool =
+                rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
             pool.install(|| {
                 let mut engine = Engine::new(&network);
                 let mut gradient = vec![0.0; theta.len()];

@@ -90,10 +90,8 @@ fn loss_and_gradient_are_those_of_an_independent_program() {
         let theta = ordered(&case.weights);
         let expected = ordered(&case.expected.gradient);
         let x = Mat::from_fn(case.x[0].len(), case.x.len(), |i, j| case.x[j][i]);
-        let values = case
-            .targets
-            .as_ref()
-            .map(|t| Mat::from_fn(t[0].len(), t.len(), |i, j| t[j][i]));
+        let values =
+            case.targets.as_ref().map(|t| Mat::from_fn(t[0].len(), t.len(), |i, j| t[j][i]));
         let targets = match (&case.labels, &values) {
             (Some(labels), _) => Targets::Classes(labels),
             (_, Some(values)) => Targets::Values(values.as_ref()),
