@@ -50,8 +50,10 @@ pub(super) struct Derived {
 }
 
 impl Kernel {
-    /// Compiles a formula. `(output block, error)` says in which right-hand side something is wrong.
-    /// Without `state_cotangent` the adjoint gives gradients of the weights alone.
+    /// Compiles a formula. Without `state_cotangent` the adjoint gives gradients of the weights alone.
+    ///
+    /// # Errors
+    /// `(output block, error)`: in which right-hand side something is wrong, and what.
     pub fn new(formula: Formula, state_cotangent: bool) -> Result<Kernel, (usize, ExprError)> {
         let declared = &formula.declared;
         let mut graph = Graph::default();
