@@ -101,9 +101,11 @@ impl<'n> Engine<'n> {
         self.network
     }
 
-    /// Samples of a block: enough for products at their full rate, few enough for the cache.
+    /// Samples of a block: a tape of 4 MB stays in the cache. With fewer than 64, or than half the width, a
+    /// product is as long in reading its matrix as in using it; more than 128 gain nothing.
     pub fn block(&self) -> usize {
-        128.max(self.network.width() / 2)
+        let bytes = self.network.flow.tape_rows() * size_of::<f64>();
+        (4_000_000 / bytes.max(1)).clamp(64, 128).max(self.network.width() / 2)
     }
 
     /// Mean loss over `samples` (columns of `x`), without penalties; its gradient overwrites `gradient`.

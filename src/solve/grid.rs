@@ -99,7 +99,7 @@ pub struct Time {
 ///
 /// A step between breaks of the weights takes them all from the piece that holds its midpoint, so that the
 /// method keeps its order; a step with a break inside takes each from the piece at its stage time.
-/// Stages share a time only if they share the piece.
+/// Stages share a time only if they share the weights: not across a jump.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Times {
     pub distinct: Vec<Time>,
@@ -112,7 +112,8 @@ pub struct Times {
 impl Times {
     pub fn new(grid: &[f64], tableau: &Tableau<f64>, controls: &Controls) -> Times {
         let mut times = Times { distinct: Vec::new(), of_stage: Vec::new(), missed: Vec::new() };
-        let mut seen: HashMap<(u64, usize), usize> = HashMap::new();
+        // At a kink the pieces on both sides give the same weights: what counts is the row, not the piece.
+        let mut seen: HashMap<(u64, Vec<(usize, u64)>), usize> = HashMap::new();
         for (n, step) in grid.windows(2).enumerate() {
             let (from, to) = (step[0], step[1]);
             let missed = controls.break_inside(from, to);
@@ -124,15 +125,39 @@ impl Times {
                     c => from + c * (to - from),
                 };
                 let holds = if missed.is_some() { t } else { 0.5 * (from + to) };
-                let piece = controls.piece(holds);
+                let row = controls.row(t, controls.piece(holds));
+                let key = row.iter().map(|&(i, p)| (i, p.to_bits())).collect();
                 let next = times.distinct.len();
-                let number = *seen.entry((t.to_bits(), piece)).or_insert(next);
+                let number = *seen.entry((t.to_bits(), key)).or_insert(next);
                 if number == next {
-                    times.distinct.push(Time { t, row: controls.row(t, piece) });
+                    times.distinct.push(Time { t, row });
                 }
                 times.of_stage.push(number);
             }
         }
         times
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Basis;
+    use crate::tableau;
+
+    fn distinct(basis: Basis, steps: usize) -> usize {
+        let tableau = tableau::named("rk4").map(|t| t.to_f64());
+        let grid = Stepping::Fixed { steps }.grid(1.7);
+        let (Ok(tableau), Ok(grid)) = (tableau, grid) else { return 0 };
+        Times::new(&grid, &tableau, &Controls::new(basis, 1.7)).distinct.len()
+    }
+
+    #[test]
+    fn stages_share_times_but_not_across_a_jump() {
+        // Nodes and middles; a jump gives the end of a step and the begin of the next weights of their own.
+        assert_eq!(distinct(Basis::PiecewiseLinear { nodes: 9 }, 8), 17);
+        assert_eq!(distinct(Basis::Legendre { degree: 3 }, 8), 17);
+        assert_eq!(distinct(Basis::PiecewiseConstant { cells: 8 }, 8), 24);
+        assert_eq!(distinct(Basis::PiecewiseConstant { cells: 2 }, 8), 18);
     }
 }
