@@ -285,8 +285,7 @@ pub fn read_features(path: &Path, header: bool, schema: &Schema) -> Result<Featu
         (x, None)
     } else {
         let is_label = matches!(schema.kind, Kind::Classes(_));
-        let place = path.display().to_string();
-        let table = csv::parse(&open::read(path)?, place, header, |head| {
+        let table = csv::parse(&bytes, place, header, |head| {
             let features = find_features(head, schema)?;
             let answers = find_answers(head, schema, &features);
             Ok(roles(features, answers, is_label))
