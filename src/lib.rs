@@ -47,6 +47,8 @@
 //!
 //! [`report`] draws figures and writes tables from plain values. It knows nothing of networks.
 //!
+//! `buffer` is memory that grows once and begins on a cache line.
+//!
 //! [`atomic`] writes files that are the old ones or the new ones, never half of each; [`weights`] named tensors as
 //! safetensors files.
 //!
