@@ -55,9 +55,10 @@ pub trait VectorField: Send + Sync {
     /// Completes `prepared`, whose first numbers are the weights at time t.
     fn prepare(&self, _t: f64, _prepared: &mut [f64]) {}
 
-    /// Whether the sums are the gradient of the weights already, so that `gather` need not be called.
+    /// Whether `gather` does no more than add the sums to the gradient, number for number, so that a solver may
+    /// do without it.
     fn sums_are_gradient(&self) -> bool {
-        true
+        false
     }
 
     /// gradient += (df/dw)' u, from the sums.
