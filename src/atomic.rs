@@ -44,6 +44,14 @@ pub enum WriteError {
 /// [`WriteError`], which names the folder that cannot be written or the target that cannot be
 /// replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    // A link stays, and what it leads to is written; a device or a pipe is no file to be replaced.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        let written = std::fs::OpenOptions::new().write(true).open(path);
+        return written
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(|source| WriteError::Replace { path: path.into(), source });
+    }
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -119,6 +127,20 @@ mod tests {
         write(&path, b"second").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_a_device_is_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        write(&target, b"old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        write(Path::new("/dev/null"), b"gone").unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
     }
 
     #[test]

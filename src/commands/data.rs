@@ -12,7 +12,7 @@ pub fn run(args: &Data, output: &Output) -> Result<(), Refusal> {
         let message = "--json and the CSV cannot both go to stdout; add --out FILE.csv";
         return Err(Refusal::request(message));
     }
-    args.out.as_deref().map(check_out).transpose()?;
+    args.out.as_deref().map_or(Ok(()), |out| check_out(out, &[&args.model.model]))?;
     let data = read_model(&args.model)?.dataset()?;
     let mut csv = Vec::new();
     write_csv(&data, &mut csv).map_err(Refusal::work)?;

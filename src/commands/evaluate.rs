@@ -48,7 +48,7 @@ pub fn run(args: &cli::Evaluate, output: &Output) -> Result<(), Refusal> {
     };
     let (method, steps) = (network.flow.tableau.name.clone(), network.flow.steps());
     if let Some(file) = &args.data {
-        let found = run.features(file, args.no_header)?;
+        let found = run.features(file, args.no_header, true)?;
         let labels = found.labels.ok_or_else(|| {
             let file = file.display();
             Refusal::request(format!(

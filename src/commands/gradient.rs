@@ -30,7 +30,9 @@ struct TensorNorm {
 }
 
 pub fn run(args: &Gradient, output: &Output) -> Result<(), Refusal> {
-    args.out.as_deref().map(check_out).transpose()?;
+    let mut inputs = vec![args.model.model.as_path()];
+    inputs.extend(args.weights.as_deref());
+    args.out.as_deref().map_or(Ok(()), |out| check_out(out, &inputs))?;
     let model = read_model(&args.model)?;
     let data = model.dataset()?;
     let network = model.network(&data.schema)?;

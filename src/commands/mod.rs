@@ -22,6 +22,9 @@ use crate::spec::{Model, SpecError};
 
 pub use output::Output;
 
+/// Far more threads than a gradient has groups.
+const MOST_THREADS: usize = 256;
+
 /// Why a command did not do what was asked.
 #[derive(Debug)]
 pub enum Refusal {
@@ -67,6 +70,11 @@ pub fn run(cli: Cli) -> Result<(), Refusal> {
         return Err(Refusal::request("--threads 0: at least one thread is needed"));
     }
     let threads = cli.common.threads.unwrap_or(0);
+    if threads > MOST_THREADS {
+        return Err(Refusal::request(format!(
+            "--threads {threads}: at most {MOST_THREADS}; more than there are cores gain nothing"
+        )));
+    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(Refusal::request)?;
     pool.install(|| match cli.verb {
@@ -97,11 +105,17 @@ fn overrides(changes: &Changes) -> Vec<String> {
 }
 
 /// Refuses an output that cannot be written before any work is done for it.
-fn check_out(path: &Path) -> Result<(), Refusal> {
+fn check_out(path: &Path, inputs: &[&Path]) -> Result<(), Refusal> {
     let refuse =
         |why: &str| Err(Refusal::request(format!("cannot write {}: {why}", path.display())));
     if path.is_dir() {
         return refuse("it is a folder; name a file in it");
+    }
+    let same = |input: &&Path| {
+        path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|input| input == path))
+    };
+    if inputs.iter().any(same) {
+        return refuse("it is read by this very command; name another file");
     }
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {

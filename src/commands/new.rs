@@ -19,7 +19,7 @@ pub fn run(args: &New, output: &Output) -> Result<(), Refusal> {
         return Err(Refusal::request(message));
     };
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.ron", args.name)));
-    check_out(&out)?;
+    check_out(&out, &[])?;
     if out.exists() {
         let message =
             format!("{} exists already and is kept; give another file by --out", out.display());

@@ -8,7 +8,7 @@ use crate::data::{Kind, Schema};
 use crate::network::{Engine, Network};
 
 use super::run_folder::Run;
-use super::{Output, Refusal};
+use super::{Output, Refusal, check_out};
 
 /// A prediction in `--json`.
 #[derive(Serialize)]
@@ -19,10 +19,11 @@ enum Prediction {
 }
 
 pub fn run(args: &cli::Predict, output: &Output) -> Result<(), Refusal> {
+    args.out.as_deref().map_or(Ok(()), |out| check_out(out, &[&args.data]))?;
     let run = Run::open(&args.run, &[])?;
     let network = run.model.network(&run.schema)?;
     let weights = run.weights(&network)?;
-    let features = run.features(&args.data, args.no_header)?;
+    let features = run.features(&args.data, args.no_header, false)?;
     let outputs = Engine::new(&network).outputs(&weights, features.x.as_ref());
     let mut predictions = Vec::with_capacity(outputs.ncols());
     for (sample, z) in outputs.col_iter().enumerate() {

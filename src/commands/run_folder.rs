@@ -31,6 +31,11 @@ pub enum RunError {
          and --out names another folder", path.display()
     )]
     NotEmpty { path: PathBuf },
+    #[error(
+        "the folder {} holds files but no run ({MODEL} and {SCHEMA}); --force replaces runs only, name another folder \
+         with --out", path.display()
+    )]
+    NotARun { path: PathBuf },
     #[error("cannot use {} as a run folder: {source}; name another one with --out", path.display())]
     Unusable { path: PathBuf, source: io::Error },
     #[error("{} is no run folder, it has no {MODEL}; `kutta train MODEL --out {0}` makes one", path.display())]
@@ -39,6 +44,10 @@ pub enum RunError {
         "{} has no {WEIGHTS}: its training has not come to an end; go on with `kutta train --resume {0}`", path.display()
     )]
     NoWeights { path: PathBuf },
+    #[error(
+        "{} has weights but no {CHECKPOINT} to go on from; put it back, or train its {MODEL} anew with --out", path.display()
+    )]
+    NoCheckpoint { path: PathBuf },
     #[error("cannot read {}: {source}; the file belongs to the run, put it back or train again", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{} is damaged: {source}; put it back or train again", path.display())]
@@ -74,7 +83,12 @@ impl RunFolder {
     /// Refuses a folder in which something stands already, unless its run is to be replaced.
     pub fn check_vacant(&self, force: bool) -> Result<(), RunError> {
         match fs::read_dir(&self.path) {
-            Ok(_) if force => Ok(()),
+            // Only a run is replaced: a folder of other things is not what --force was meant for.
+            Ok(_) if force && self.file(SCHEMA).is_file() && self.file(MODEL).is_file() => Ok(()),
+            Ok(mut entries) if force => match entries.next() {
+                Some(_) => Err(RunError::NotARun { path: self.path.clone() }),
+                None => Ok(()),
+            },
             Ok(mut entries) => match entries.next() {
                 Some(_) => Err(RunError::NotEmpty { path: self.path.clone() }),
                 None => Ok(()),
@@ -204,9 +218,14 @@ impl Run {
         Ok(dataset)
     }
 
-    /// Other data as the network takes them, with their labels if the file has them.
-    pub fn features(&self, file: &Path, no_header: bool) -> Result<Features, Refusal> {
-        read_features(file, !no_header, &self.schema).map_err(|error| match error {
+    /// Other data as the network takes them; with their labels if these are wanted and the file has them.
+    pub fn features(
+        &self,
+        file: &Path,
+        no_header: bool,
+        labels: bool,
+    ) -> Result<Features, Refusal> {
+        read_features(file, !no_header, &self.schema, labels).map_err(|error| match error {
             DataError::HeaderOfNumbers { .. } | DataError::HeaderOnly { .. } => {
                 Refusal::request(format!("{error}, which here is --no-header"))
             }
@@ -229,6 +248,10 @@ impl Run {
     pub fn checkpoint(&self, network: &Network) -> Result<Checkpoint, Refusal> {
         match self.kept()? {
             Some(checkpoint) => Ok(checkpoint),
+            // A run that was ended before its first checkpoint begins again; one that has weights had some.
+            None if self.folder.file(WEIGHTS).exists() => {
+                Err(RunError::NoCheckpoint { path: self.folder.path().into() }.into())
+            }
             None => Ok(fresh(&self.source, &self.model, network)),
         }
     }

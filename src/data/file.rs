@@ -8,8 +8,8 @@ use super::csv::{Head, Roles};
 use super::error::listed;
 use super::label::{self, Label};
 use super::{
-    Column, DataError, Dataset, Kind, Labels, Samples, Schema, Source, Standardisation, Validation,
-    answer_names, array, csv, numbered, open, select_columns, split,
+    Column, DataError, Dataset, Kind, Labels, PART, Samples, Schema, Source, Standardisation,
+    Validation, answer_names, array, csv, numbered, open, select_columns, split,
 };
 
 /// Samples as they stand in a file.
@@ -271,10 +271,19 @@ pub struct Features {
 /// the labels likewise. Without one the file has the features alone, or the columns of the file
 /// that was trained on, if its label columns were given by number.
 ///
+/// A file whose first column is `part` was written by [`write_csv`](super::write_csv): its features are as the
+/// network sees them already, its classes are numbers. Labels are read only if they are wanted.
+///
 /// # Errors
 /// See [`DataError`]; above all a feature that is not there and another number of columns.
-pub fn read_features(path: &Path, header: bool, schema: &Schema) -> Result<Features, DataError> {
+pub fn read_features(
+    path: &Path,
+    header: bool,
+    schema: &Schema,
+    labels: bool,
+) -> Result<Features, DataError> {
     let (bytes, place) = (open::read(path)?, path.display().to_string());
+    let mut exported = false;
     let (mut x, labels) = if array::is_array(&bytes) {
         let array = array::parse(&bytes, place)?;
         let x = array.columns()?;
@@ -287,9 +296,11 @@ pub fn read_features(path: &Path, header: bool, schema: &Schema) -> Result<Featu
         let is_label = matches!(schema.kind, Kind::Classes(_));
         let table = csv::parse(&bytes, place, header, |head| {
             let features = find_features(head, schema)?;
-            let answers = find_answers(head, schema, &features);
+            let answers = if labels { find_answers(head, schema, &features) } else { Vec::new() };
             Ok(roles(features, answers, is_label))
         })?;
+        let names = table.head.names.as_ref();
+        exported = names.and_then(|n| n.first()).is_some_and(|first| first == PART);
         let found = table.roles.label.is_some() || !table.roles.targets.is_empty();
         let raw = Raw {
             place: table.head.place.clone(),
@@ -305,13 +316,14 @@ pub fn read_features(path: &Path, header: bool, schema: &Schema) -> Result<Featu
             },
         };
         if found {
-            let samples = raw.encode(schema.kind, schema.class_names.as_deref())?;
+            let class_names = schema.class_names.as_deref().filter(|_| !exported);
+            let samples = raw.encode(schema.kind, class_names)?;
             (samples.x, Some(samples.labels))
         } else {
             (raw.x, None)
         }
     };
-    if let Some(standardisation) = &schema.standardisation {
+    if let Some(standardisation) = schema.standardisation.as_ref().filter(|_| !exported) {
         standardisation.apply(x.as_mut())?;
     }
     Ok(Features { x, labels })

@@ -267,8 +267,9 @@ fn features_are_found_for_a_trained_network() {
         ("three.csv", "2,20,4\n"),
     ]);
     let data = load_in(&folder, r#"Csv(path: "d.csv", label: "kind")"#).unwrap();
-    let read =
-        |name: &str, header: bool| read_features(&folder.path().join(name), header, &data.schema);
+    let read = |name: &str, header: bool| {
+        read_features(&folder.path().join(name), header, &data.schema, true)
+    };
     let expected = data.train.x.subcols(1, 1).to_owned();
     let found = read("new.csv", true).unwrap();
     assert_eq!((&found.x, &found.labels), (&expected, &None));
@@ -291,8 +292,8 @@ fn label_columns_by_number_are_found_in_files_of_the_same_width() {
     let folder =
         folder(&[("d.csv", "0,1.5\n1,2.5\n"), ("both.csv", "1,2.5\n"), ("x.csv", "2.5\n")]);
     let data = load_in(&folder, r#"Csv(path: "d.csv", label: 0, header: false)"#).unwrap();
-    let both = read_features(&folder.path().join("both.csv"), false, &data.schema).unwrap();
-    let alone = read_features(&folder.path().join("x.csv"), false, &data.schema).unwrap();
+    let both = read_features(&folder.path().join("both.csv"), false, &data.schema, true).unwrap();
+    let alone = read_features(&folder.path().join("x.csv"), false, &data.schema, true).unwrap();
     assert_eq!(both.labels, Some(Labels::Classes(vec![1])));
     assert_eq!(alone.labels, None);
     assert_eq!(both.x, alone.x);
@@ -318,9 +319,7 @@ fn written_data_read_back_exactly() {
         assert_eq!(text.matches("\ntrain,").count(), data.train.count());
         assert_eq!(text.matches("\nvalidation,").count(), data.validation.count());
         // As the network sees them: already standardised, classes as numbers.
-        let mut schema = data.schema.clone();
-        (schema.standardisation, schema.class_names) = (None, None);
-        let back = read_features(&path, true, &schema).unwrap();
+        let back = read_features(&path, true, &data.schema, true).unwrap();
         let all = faer::concat![[data.train.x, data.validation.x]];
         assert_eq!(back.x, all);
         match (back.labels, data.train.labels) {
@@ -396,6 +395,6 @@ proptest! {
             class_names: Some(vec!["setosa".into(), "virginica".into()]),
             standardisation: None,
         };
-        let _ = read_features(&folder.path().join("d.csv"), cut % 3 == 0, &schema);
+        let _ = read_features(&folder.path().join("d.csv"), cut % 3 == 0, &schema, true);
     }
 }

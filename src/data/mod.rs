@@ -136,6 +136,9 @@ fn answer_names(kind: Kind) -> Vec<String> {
     }
 }
 
+/// The first column of an exported data set.
+const PART: &str = "part";
+
 const TRAIN_STREAM: u64 = u64::from_be_bytes(*b"data:trn");
 const VALIDATION_STREAM: u64 = u64::from_be_bytes(*b"data:val");
 const SPLIT_STREAM: u64 = u64::from_be_bytes(*b"data:spl");

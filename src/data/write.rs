@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{DataError, Dataset, Labels, answer_names, numbered};
+use super::{DataError, Dataset, Labels, PART, answer_names, numbered};
 
 /// Writes columns `part,x1,..,xd,label`, or `y1..ym` in place of the label for regression: part is
 /// `train` or `validation`, features stand as the network sees them, a label is the class number,
@@ -12,7 +12,7 @@ use super::{DataError, Dataset, Labels, answer_names, numbered};
 /// [`DataError::Write`] when the writer fails.
 pub fn write_csv(dataset: &Dataset, mut writer: impl Write) -> Result<(), DataError> {
     let schema = &dataset.schema;
-    let mut names = vec!["part".to_owned()];
+    let mut names = vec![PART.to_owned()];
     names.extend(numbered('x', schema.features.len()));
     names.extend(answer_names(schema.kind));
     writeln!(writer, "{}", names.join(","))?;
