@@ -35,7 +35,7 @@ pub struct Prepared {
 pub struct Tape {
     /// For each step and stage: Y, k, kept numbers; then the final state.
     numbers: Buffer,
-    /// zbar of each stage, and kbar.
+    /// kbar, and zbar of each stage.
     stages: Buffer,
     /// What the field needs for itself.
     pub workspace: Workspace,
