@@ -52,29 +52,41 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
             .and_then(|mut file| file.write_all(bytes))
             .map_err(|source| WriteError::Replace { path: path.into(), source });
     }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    write_by(path, |part| std::fs::write(part, bytes).map_err(|e| no_new_file(path, e)))
+}
+
+/// Lets `fill` write to a temporary file, whose name ends like that of `path`, and makes it the file
+/// at `path`.
+///
+/// # Errors
+/// [`WriteError`] as in [`write()`], and what `fill` returns; the file at `path` is then untouched.
+pub fn write_by<E: From<WriteError>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let folder = folder_of(path);
     if !folder.is_dir() {
-        return Err(WriteError::NoFolder { path: path.into(), folder: folder.into() });
+        return Err(WriteError::NoFolder { path: path.into(), folder: folder.into() }.into());
     }
-    let temporary = (|| {
-        let mut file = temporary_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        Ok(file)
-    })()
-    .map_err(|source| WriteError::Folder {
-        path: path.into(),
-        folder: folder.into(),
-        source,
-    })?;
-    temporary
-        .persist(path)
+    let ending = path.extension().map_or(String::new(), |e| format!(".{}", e.to_string_lossy()));
+    let part = temporary_in(folder, &ending).map_err(|e| no_new_file(path, e))?;
+    fill(part.path())?;
+    part.as_file().sync_all().map_err(|e| no_new_file(path, e))?;
+    part.persist(path)
         .map_err(|failed| WriteError::Replace { path: path.into(), source: failed.error })?;
     sync_folder(folder);
     Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn no_new_file(path: &Path, source: std::io::Error) -> WriteError {
+    WriteError::Folder { path: path.into(), folder: folder_of(path).into(), source }
 }
 
 /// How the names of unfinished files begin.
@@ -94,9 +106,9 @@ pub fn sweep(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn temporary_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+fn temporary_in(folder: &Path, ending: &str) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(UNFINISHED);
+    builder.prefix(UNFINISHED).suffix(ending);
     // Temporary files are private by default; what takes the place of a user's file is as open
     // as the umask allows, like any file a program creates.
     #[cfg(unix)]
@@ -146,7 +158,7 @@ mod tests {
     #[test]
     fn only_unfinished_files_are_swept() {
         let folder = tempfile::tempdir().unwrap();
-        let kept = temporary_in(folder.path()).unwrap().keep().unwrap().1;
+        let kept = temporary_in(folder.path(), "").unwrap().keep().unwrap().1;
         let other = folder.path().join(".hidden");
         write(&other, b"mine").unwrap();
         sweep(folder.path()).unwrap();

@@ -12,23 +12,35 @@ pub enum Basis {
     /// The same weights at all times.
     Constant,
     /// As many cells of equal length, the weights constant on each.
-    PiecewiseConstant { cells: usize },
+    PiecewiseConstant {
+        /// Their number.
+        cells: usize,
+    },
     /// Nodes at equal distances from 0 to the horizon, straight lines between them.
-    PiecewiseLinear { nodes: usize },
+    PiecewiseLinear {
+        /// Their number, both ends included.
+        nodes: usize,
+    },
     /// Legendre polynomials up to this degree on [0, horizon], lowest first, each 1 at the end.
-    Legendre { degree: usize },
+    Legendre {
+        /// The highest degree: there are degree + 1 coefficients.
+        degree: usize,
+    },
 }
 
 /// A basis on its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Controls {
+    /// The functions p_i.
     pub basis: Basis,
+    /// The end of the interval.
     pub horizon: f64,
 }
 
 /// A time at which the weights are not smooth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Break {
+    /// Inside (0, horizon).
     pub t: f64,
     /// Whether the weights themselves jump there, or only their slope.
     pub jump: bool,
@@ -41,6 +53,7 @@ pub type Row = Vec<(usize, f64)>;
 const SAME: f64 = 1e-10;
 
 impl Controls {
+    /// The basis on [0, horizon].
     pub fn new(basis: Basis, horizon: f64) -> Controls {
         Controls { basis, horizon }
     }

@@ -377,6 +377,9 @@ mod tests {
         fn n_sums(&self) -> usize {
             self.field.n_sums()
         }
+        fn sums_are_gradient(&self) -> bool {
+            false
+        }
         fn prepare(&self, t: f64, prepared: &mut [f64]) {
             self.field.prepare(t, prepared);
         }

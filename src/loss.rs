@@ -29,28 +29,32 @@ pub struct Penalties {
 /// What a sample's outputs should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target<'a> {
+    /// A class, from 0.
     Class(usize),
+    /// The outputs themselves.
     Values(&'a [f64]),
 }
 
 impl Loss {
-    pub const NAMES: [&'static str; 3] = ["softmax", "logistic", "squares"];
+    const ALL: [Loss; 3] = [Loss::Softmax, Loss::Logistic, Loss::Squares];
 
-    pub fn named(name: &str) -> Option<Loss> {
-        match name {
-            "softmax" => Some(Loss::Softmax),
-            "logistic" => Some(Loss::Logistic),
-            "squares" => Some(Loss::Squares),
-            _ => None,
-        }
-    }
-
+    /// The name in model files.
     pub fn name(self) -> &'static str {
         match self {
             Loss::Softmax => "softmax",
             Loss::Logistic => "logistic",
             Loss::Squares => "squares",
         }
+    }
+
+    /// The names there are.
+    pub fn names() -> [&'static str; 3] {
+        Loss::ALL.map(Loss::name)
+    }
+
+    /// The loss of this name.
+    pub fn named(name: &str) -> Option<Loss> {
+        Loss::ALL.into_iter().find(|loss| loss.name() == name)
     }
 
     /// Outputs that the head must have for so many classes.
@@ -71,22 +75,16 @@ impl Loss {
     ) -> f64 {
         match (self, target) {
             (Loss::Softmax, Target::Class(label)) => {
-                let top = z.iter().copied().fold(f64::NEG_INFINITY, nan_max);
-                let mut sum = 0.0;
-                for (s, z) in slope.iter_mut().zip(z) {
-                    *s = (z - top).exp();
-                    sum += *s;
-                }
-                slope.iter_mut().for_each(|s| *s *= factor / sum);
+                let log_sum = softmax(z, slope);
+                slope.iter_mut().for_each(|s| *s *= factor);
                 slope[label] -= factor;
-                sum.ln() + top - z[label]
+                log_sum - z[label]
             }
             (Loss::Logistic, Target::Class(label)) => {
                 let (z, label) = (z[0], label as f64);
-                let e = (-z.abs()).exp();
-                let probability = if z < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) };
+                let (probability, rest) = logistic(z);
                 slope[0] = factor * (probability - label);
-                e.ln_1p() + if z < 0.0 { -label * z } else { z - label * z }
+                rest + (z.max(0.0) - label * z)
             }
             (Loss::Squares, Target::Class(label)) => {
                 let mut sum = 0.0;
@@ -124,18 +122,36 @@ impl Loss {
     pub fn scores(self, z: &[f64]) -> Vec<f64> {
         match self {
             Loss::Softmax => {
-                let top = z.iter().copied().fold(f64::NEG_INFINITY, nan_max);
-                let e: Vec<f64> = z.iter().map(|z| (z - top).exp()).collect();
-                let sum: f64 = e.iter().sum();
-                e.into_iter().map(|e| e / sum).collect()
+                let mut p = vec![0.0; z.len()];
+                softmax(z, &mut p);
+                p
             }
             Loss::Logistic => {
-                let p = 1.0 / (1.0 + (-z[0]).exp());
+                let (p, _) = logistic(z[0]);
                 vec![1.0 - p, p]
             }
             Loss::Squares => z.to_vec(),
         }
     }
+}
+
+/// p_i = exp z_i / sum_j exp z_j; returns log sum_j exp z_j. Neither overflows.
+fn softmax(z: &[f64], p: &mut [f64]) -> f64 {
+    let top = z.iter().copied().fold(f64::NEG_INFINITY, nan_max);
+    let mut sum = 0.0;
+    for (p, z) in p.iter_mut().zip(z) {
+        *p = (z - top).exp();
+        sum += *p;
+    }
+    p.iter_mut().for_each(|p| *p /= sum);
+    sum.ln() + top
+}
+
+/// p = 1 / (1 + exp(-z)), and log(1 + exp z) without its greater part max(z, 0), beside which it would be rounded.
+fn logistic(z: f64) -> (f64, f64) {
+    let e = (-z.abs()).exp();
+    let p = if z < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) };
+    (p, e.ln_1p())
 }
 
 /// The larger one, NaN if either is.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, View};
 
 use crate::atomic::{self, WriteError};
+use crate::nearest::{did_you_mean, nearest};
 
 /// The metadata key under which a note travels with the tensors.
 const NOTE: &str = "kutta";
@@ -62,7 +63,7 @@ pub enum WeightsError {
         source: FormatError,
     },
     /// A tensor of the network is not in the file.
-    #[error("{}: tensor `{name}` {} is missing; {}", path.display(), extents(shape), alternative("the file holds", found, near))]
+    #[error("{}: tensor `{name}` {} is missing{} The file holds: {}", path.display(), extents(shape), did_you_mean(nearest(name, found)), found.join(", "))]
     Missing {
         /// The file.
         path: PathBuf,
@@ -72,11 +73,9 @@ pub enum WeightsError {
         shape: Vec<usize>,
         /// The names in the file.
         found: Vec<String>,
-        /// The name in the file that may be meant.
-        near: Option<String>,
     },
     /// A tensor of the file is not in the network.
-    #[error("{}: tensor `{name}` is not one of this network's; {}", path.display(), alternative("the network has", expected, near))]
+    #[error("{}: tensor `{name}` is not one of this network's{} The network has: {}", path.display(), did_you_mean(nearest(name, expected)), expected.join(", "))]
     Unexpected {
         /// The file.
         path: PathBuf,
@@ -84,8 +83,6 @@ pub enum WeightsError {
         name: String,
         /// The names the network has.
         expected: Vec<String>,
-        /// The network's name that may be meant.
-        near: Option<String>,
     },
     /// A tensor has another shape than the network's.
     #[error("{}: tensor `{name}` has shape {} where {} is expected; the weights belong to a network of other sizes", path.display(), extents(found), extents(expected))]
@@ -115,24 +112,6 @@ pub enum WeightsError {
 
 fn extents(numbers: &[usize]) -> String {
     format!("{numbers:?}")
-}
-
-fn alternative(holder: &str, names: &[String], near: &Option<String>) -> String {
-    match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if names.is_empty() => format!("{holder} none"),
-        None => format!("{holder} {}", names.join(", ")),
-    }
-}
-
-/// The candidate that a misspelt `name` most likely stands for.
-fn nearest(name: &str, candidates: &[String]) -> Option<String> {
-    candidates
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= 2)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate.clone())
 }
 
 impl View for &Tensor {
@@ -228,7 +207,6 @@ pub fn read(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Vec<Tensor
             path: path.into(),
             name: name.clone(),
             shape: shape.clone(),
-            near: nearest(name, &found),
             found: found.clone(),
         })?;
         if tensor.shape != *shape {
@@ -246,8 +224,7 @@ pub fn read(path: &Path, expected: &[(String, Vec<usize>)]) -> Result<Vec<Tensor
     match by_name.into_keys().min() {
         Some(name) => {
             let expected: Vec<String> = expected.iter().map(|(name, _)| name.clone()).collect();
-            let near = nearest(&name, &expected);
-            Err(WeightsError::Unexpected { path: path.into(), name, expected, near })
+            Err(WeightsError::Unexpected { path: path.into(), name, expected })
         }
         None => Ok(taken),
     }
@@ -354,9 +331,11 @@ mod tests {
         let text = refusal(&file, &[("field.k", &[9, 16, 8]), ("head.bias", &[5])]);
         assert!(text.contains("`field.k` [9, 16, 8] is missing; did you mean `field.K`?"));
         let text = refusal(&file, &[("opening.weight", &[16, 2])]);
-        assert!(text.contains("is missing; the file holds field.K, head.bias"), "{text}");
+        assert!(text.contains("is missing. The file holds: field.K, head.bias"), "{text}");
         let text = refusal(&file, &[("field.K", &[9, 16, 8])]);
-        assert!(text.contains("`head.bias` is not one of this network's; the network has field.K"));
+        assert!(
+            text.contains("`head.bias` is not one of this network's. The network has: field.K")
+        );
     }
 
     #[test]

@@ -178,7 +178,8 @@ fn mangled_models_are_refused_or_built() {
     }
     let (read, built) = (AtomicUsize::new(0), AtomicUsize::new(0));
     (0..CASES).into_par_iter().for_each(|case| {
-        let mut random = Random(case as u64 * 0x9E37_79B9_7F4A_7C15 + 0x1234_5678_9ABC_DEF1);
+        let seed = (case as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut random = Random(seed.wrapping_add(0x1234_5678_9ABC_DEF1));
         random.below(2);
         let source = [PEAKS, FORMULA, TYPED][case % 3];
         let mangled = mangle(source, &mut random);

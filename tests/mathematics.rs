@@ -182,12 +182,12 @@ fn penalties_have_the_gradient_of_their_differences() {
 
 /// The final states of a flow at given weights of the field.
 fn final_states(flow: &Flow, theta: &[f64], y0: &[f64], batch: usize) -> Vec<f64> {
-    let mut plain = kutta::solve::Plain::default();
-    let mut memory = kutta::solve::Memory::default();
-    flow.prepare(theta, &mut plain);
-    flow.entry(&mut memory, batch).copy_from_slice(y0);
-    flow.forward(&plain, &mut memory, batch);
-    flow.exit(&memory, batch).to_vec()
+    let mut prepared = kutta::solve::Prepared::default();
+    let mut tape = kutta::solve::Tape::default();
+    flow.prepare(theta, &mut prepared);
+    flow.entry(&mut tape, batch).copy_from_slice(y0);
+    flow.forward(&prepared, &mut tape, batch);
+    flow.exit(&tape, batch).to_vec()
 }
 
 /// The observed orders between step counts that double, while errors lie in 1e-12 .. 1e-3.

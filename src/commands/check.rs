@@ -370,7 +370,7 @@ fn list(numbers: &[usize]) -> String {
 /// A value as it stands in a model file.
 fn written(value: &impl Serialize) -> String {
     let one_line = PrettyConfig::new().depth_limit(0);
-    crate::spec::OPTIONS.to_string_pretty(value, one_line).unwrap_or_default()
+    crate::dialect::RON.to_string_pretty(value, one_line).unwrap_or_default()
 }
 
 /// 12345678 FLOP as 12.3 MFLOP.

@@ -7,15 +7,14 @@ use serde_json::json;
 use super::{Output, Refusal, check_out};
 use crate::atomic;
 use crate::cli::New;
-use crate::spec::{Model, nearest, template, template_names};
+use crate::nearest::known;
+use crate::spec::{Model, template, template_names};
 
 pub fn run(args: &New, output: &Output) -> Result<(), Refusal> {
     let Some(source) = template(&args.name) else {
         let names: Vec<&str> = template_names().collect();
-        let near = nearest(&args.name, &names);
-        let near = near.map_or(";".into(), |name| format!("; did you mean `{name}`?"));
-        let message =
-            format!("no model `{}` to start from{near} Known: {}", args.name, names.join(", "));
+        let known = known(&args.name, &names);
+        let message = format!("no model `{}` to start from{known}", args.name);
         return Err(Refusal::request(message));
     };
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}.ron", args.name)));
@@ -43,7 +42,6 @@ pub fn run(args: &New, output: &Output) -> Result<(), Refusal> {
 
 /// Data files that the model names and that are not where it says.
 fn missing_files(model: &Model) -> Vec<PathBuf> {
-    let mut source = model.data.clone();
-    let paths = source.paths_mut().into_iter().map(|path| model.folder().join(path));
+    let paths = model.data.paths().into_iter().map(|path| model.folder().join(path));
     paths.filter(|path| !path.exists()).collect()
 }

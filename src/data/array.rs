@@ -7,9 +7,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 use faer::{Mat, MatRef};
+use zip::ZipArchive;
 
-use super::error::listed;
-use super::{DataError, DidYouMean, MAX_VALUES, open};
+use super::{DataError, MAX_VALUES, open};
 
 /// An array of numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,9 +75,12 @@ pub(super) fn parse(bytes: &[u8], place: String) -> Result<Array, DataError> {
 pub(super) fn read_npz(path: &Path, names: &[&str]) -> Result<Vec<Array>, DataError> {
     let damaged = |reason: String| DataError::Archive { path: path.to_owned(), reason };
     let bytes = open::read(path)?;
-    let mut archive = npyz::npz::NpzArchive::new(Cursor::new(bytes))
-        .map_err(|error| damaged(error.to_string()))?;
-    let known: Vec<String> = archive.array_names().map(str::to_owned).collect();
+    let mut archive =
+        ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(error.to_string()))?;
+    let known: Vec<String> = archive
+        .file_names()
+        .filter_map(|file| Some(file.ok()?.strip_suffix(".npy")?.to_owned()))
+        .collect();
     names
         .iter()
         .map(|&name| {
@@ -85,13 +88,11 @@ pub(super) fn read_npz(path: &Path, names: &[&str]) -> Result<Vec<Array>, DataEr
                 return Err(DataError::UnknownColumn {
                     place: path.display().to_string(),
                     name: name.to_owned(),
-                    similar: DidYouMean::among(name, &known),
-                    known: listed(&known),
+                    names: known.clone(),
                 });
             }
             let entry = archive
-                .zip_archive()
-                .by_name(&npyz::npz::file_name_from_array_name(name))
+                .by_name(&format!("{name}.npy"))
                 .map_err(|error| damaged(error.to_string()))?;
             let bytes = open::limited(entry, path)?.map_err(|error| damaged(error.to_string()))?;
             parse(&bytes, format!("{}, array `{name}`", path.display()))

@@ -45,22 +45,17 @@ fn idx_file(shape: &[u32], data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// An archive with one array stored as it is, as numpy.savez does, and one deflated.
 fn npz_file() -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    let mut zip = npyz::npz::NpzWriter::new(&mut bytes);
-    for (name, values) in [("x", [1.0, 2.0, 3.0, 4.0]), ("y", [0.0, 1.0, 0.0, 1.0])] {
-        let mut array = zip
-            .array(name, Default::default())
-            .unwrap()
-            .default_dtype()
-            .shape(&[4])
-            .begin_nd()
-            .unwrap();
-        array.extend(values).unwrap();
-        array.finish().unwrap();
+    use zip::CompressionMethod::{Deflated, Stored};
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let (x, y) = ([1.0, 2.0, 3.0, 4.0], [0.0, 1.0, 0.0, 1.0]);
+    for (file, method, values) in [("x.npy", Stored, x), ("y.npy", Deflated, y)] {
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
+        zip.start_file(file, options).unwrap();
+        zip.write_all(&written(&values, &[4], npyz::Order::C)).unwrap();
     }
-    drop(zip);
-    bytes.into_inner()
+    zip.finish().unwrap().into_inner()
 }
 
 #[test]

@@ -3,9 +3,8 @@
 use ::csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use faer::{Mat, MatRef};
 
-use super::error::listed;
 use super::label::Label;
-use super::{Column, DataError, DidYouMean, check_size};
+use super::{Column, DataError, check_size};
 
 /// The columns of a file.
 pub(super) struct Head {
@@ -27,15 +26,11 @@ impl Head {
             (Column::Name(name), None) => {
                 Err(DataError::NamedWithoutHeader { place, name: name.clone() })
             }
-            (Column::Name(name), Some(names)) => names
-                .iter()
-                .position(|known| known == name)
-                .ok_or_else(|| DataError::UnknownColumn {
-                    place,
-                    name: name.clone(),
-                    similar: DidYouMean::among(name, names),
-                    known: listed(names),
-                }),
+            (Column::Name(name), Some(names)) => {
+                names.iter().position(|known| known == name).ok_or_else(|| {
+                    DataError::UnknownColumn { place, name: name.clone(), names: names.clone() }
+                })
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! What can be wrong with data, each with its place and its remedy.
 
-use std::fmt;
 use std::path::PathBuf;
+
+use crate::nearest::{did_you_mean, nearest};
 
 /// Everything that [`Source::load`](super::Source::load) and the readers refuse.
 ///
@@ -9,8 +10,8 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // the fields are what the messages show
 pub enum DataError {
-    #[error("there is no file {}{similar}", path.display())]
-    Missing { path: PathBuf, similar: DidYouMean },
+    #[error("{}: there is no such file{}", path.display(), did_you_mean(near.as_ref()))]
+    Missing { path: PathBuf, near: Option<String> },
     #[error("there is no folder {} to look for {file} in", folder.display())]
     MissingFolder { folder: PathBuf, file: String },
     #[error("cannot read {}: {source}", path.display())]
@@ -45,8 +46,12 @@ pub enum DataError {
         "{place}: the values of column `{column}` are too large to standardise; rescale them, or say `standardise: false`"
     )]
     Overflow { place: String, column: String },
-    #[error("{place} has no column `{name}`{similar}; it has {known}")]
-    UnknownColumn { place: String, name: String, similar: DidYouMean, known: String },
+    #[error(
+        "{place} has no column `{name}`{} It has {}",
+        did_you_mean(nearest(name, names)),
+        listed(names)
+    )]
+    UnknownColumn { place: String, name: String, names: Vec<String> },
     #[error(
         "{place} has no header to find the column `{name}` in; give its number, counted from 0"
     )]
@@ -113,35 +118,6 @@ pub enum DataError {
         "Peaks: of {classes} equal bins of height, bin {bin} holds no point of the 256 x 256 grid; ask for fewer classes"
     )]
     EmptyBin { classes: usize, bin: usize },
-}
-
-/// The nearest known name, or nothing; shows itself as `; did you mean ..?`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DidYouMean(pub Option<String>);
-
-impl DidYouMean {
-    /// The candidate most like `name`, if any is like it at all (Jaro-Winkler above 0.75).
-    pub(super) fn among<S: AsRef<str>>(
-        name: &str,
-        candidates: impl IntoIterator<Item = S>,
-    ) -> Self {
-        let likeness =
-            |candidate: &str| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
-        let best = candidates
-            .into_iter()
-            .map(|candidate| (likeness(candidate.as_ref()), candidate.as_ref().to_owned()))
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        Self(best.filter(|(score, _)| *score > 0.75).map(|(_, candidate)| candidate))
-    }
-}
-
-impl fmt::Display for DidYouMean {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(name) => write!(f, "; did you mean `{name}`?"),
-            None => Ok(()),
-        }
-    }
 }
 
 /// The names, quoted and separated by commas; a long list is cut.

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::data::write_csv;
+use crate::dialect::RON;
 
 /// A folder with the given files.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -16,9 +17,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn load_in(folder: &tempfile::TempDir, source: &str) -> Result<Dataset, DataError> {
-    let options =
-        ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-    options.from_str::<Source>(source).unwrap().load(folder.path(), 1)
+    RON.from_str::<Source>(source).unwrap().load(folder.path(), 1)
 }
 
 /// What is refused about `text` read as `source`, the path being d.csv.
@@ -338,12 +337,7 @@ fn written_data_read_back_exactly() {
 fn the_shipped_digits_load() {
     let base = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/data");
     let source = r#"Csv(path: "digits.csv.gz", label: 64, header: false, validation: 0.2)"#;
-    let data = ron::Options::default()
-        .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
-        .from_str::<Source>(source)
-        .unwrap()
-        .load(&base, 0)
-        .unwrap();
+    let data = RON.from_str::<Source>(source).unwrap().load(&base, 0).unwrap();
     assert_eq!(data.train.count() + data.validation.count(), 1797);
     assert_eq!((data.schema.kind, data.train.x.nrows()), (Kind::Classes(10), 64));
     assert!(data.train.x.row(0).iter().all(|&v| v == 0.0)); // a corner no pen has touched

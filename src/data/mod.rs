@@ -19,7 +19,7 @@ mod split;
 mod standardise;
 mod write;
 
-pub use error::{DataError, DidYouMean};
+pub use error::DataError;
 pub use file::{Features, read_features};
 pub use source::{Column, Ring, Source, Validation};
 pub use standardise::Standardisation;

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::{DataError, DidYouMean};
+use super::DataError;
+use crate::nearest::nearest;
 
 /// The most bytes that are read, packed or unpacked: 8 GiB.
 const MAX_BYTES: u64 = 8 << 30;
@@ -52,9 +53,10 @@ fn cannot_open(path: &Path, source: std::io::Error) -> DataError {
     };
     match fs::read_dir(folder) {
         Ok(entries) => {
-            let names =
-                entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-            DataError::Missing { path: path.to_owned(), similar: DidYouMean::among(&file, names) }
+            let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+            let names: Vec<String> = entries.flatten().map(name).collect();
+            let near = nearest(&file, &names).cloned();
+            DataError::Missing { path: path.to_owned(), near }
         }
         Err(_) => DataError::MissingFolder { folder: folder.to_owned(), file: file.into_owned() },
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::generate::{self, Wanted};
 use super::{DataError, Dataset, file};
+use crate::dialect::RON;
 
 /// Where samples come from. The variants are written in a model file as they stand here.
 ///
@@ -213,17 +214,21 @@ impl Source {
     }
 
     /// Every path of this source, that of a validation file included.
-    pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
+    pub fn paths(&self) -> Vec<&Path> {
         let (mut paths, validation) = match self {
             Self::Csv { path, validation, .. } | Self::Npz { path, validation, .. } => {
-                (vec![path], validation)
+                (vec![path.as_path()], validation)
             }
-            Self::Npy { path, labels, validation, .. } => (vec![path, labels], validation),
-            Self::Idx { images, labels, validation, .. } => (vec![images, labels], validation),
+            Self::Npy { path, labels, validation, .. } => {
+                (vec![path.as_path(), labels], validation)
+            }
+            Self::Idx { images, labels, validation, .. } => {
+                (vec![images.as_path(), labels], validation)
+            }
             _ => return Vec::new(),
         };
         if let Some(Validation::File(source)) = validation {
-            paths.extend(source.paths_mut());
+            paths.extend(source.paths());
         }
         paths
     }
@@ -265,16 +270,11 @@ impl<'de> Deserialize<'de> for Column {
 // read as what it looks like. RON only; the outer error points to the end of the value.
 impl<'de> Deserialize<'de> for Validation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use ron::extensions::Extensions;
-
         let text = <&RawValue>::deserialize(deserializer)?.get_ron();
-        let options = ron::Options::default().with_default_extension(
-            Extensions::UNWRAP_VARIANT_NEWTYPES | Extensions::IMPLICIT_SOME,
-        );
-        if let Ok(share) = options.from_str::<f64>(text) {
+        if let Ok(share) = RON.from_str::<f64>(text) {
             return Ok(Self::Share(share));
         }
-        options.from_str(text).map(|source| Self::File(Box::new(source))).map_err(|error| {
+        RON.from_str(text).map(|source| Self::File(Box::new(source))).map_err(|error| {
             de::Error::custom(format_args!(
                 "validation is a share such as 0.2 or a file such as Csv(path: \"..\"): {} \
                  (line {}, column {} of the value that ends here)",
@@ -309,12 +309,9 @@ fn letter_x() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ron::extensions::Extensions;
 
     fn read(text: &str) -> Result<Source, ron::error::SpannedError> {
-        ron::Options::default()
-            .with_default_extension(Extensions::UNWRAP_VARIANT_NEWTYPES | Extensions::IMPLICIT_SOME)
-            .from_str(text)
+        RON.from_str(text)
     }
 
     #[test]
@@ -362,13 +359,8 @@ mod tests {
     }
 
     #[test]
-    fn all_paths_can_be_moved() {
+    fn paths_are_those_of_all_files() {
         let text = r#"Idx(images: "a", labels: "b", validation: Csv(path: "c"))"#;
-        let mut source = read(text).unwrap();
-        for path in source.paths_mut() {
-            *path = Path::new("up").join(&path);
-        }
-        let paths: Vec<PathBuf> = source.paths_mut().into_iter().map(|p| p.clone()).collect();
-        assert_eq!(paths, ["up/a", "up/b", "up/c"].map(PathBuf::from));
+        assert_eq!(read(text).unwrap().paths(), ["a", "b", "c"].map(Path::new));
     }
 }

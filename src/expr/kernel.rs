@@ -100,9 +100,10 @@ impl Kernel {
             prepared.program.place(*node, At::Own(at));
             at += weight.len();
         }
-        let most_rows = (0..graph.len())
-            .zip(graph.needed(&all_nodes(&derived), |_| false))
-            .map(|(_, n)| graph.shape(n))
+        let most_rows = graph
+            .needed(&all_nodes(&derived), |_| false)
+            .into_iter()
+            .map(|n| graph.shape(n))
             .filter(|s| s.samples)
             .map(|s| s.rows)
             .max()

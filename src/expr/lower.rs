@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::graph::{Binary, Function, Graph, Input, Node, Shape};
 use super::syntax::{Operator, Syntax, Tree, parse};
 use super::{Declarations, ExprError};
+use crate::nearest::known;
 
 /// A value of a formula while its shape is not yet a node's alone.
 #[derive(Clone, Copy)]
@@ -97,9 +98,9 @@ impl Lowering<'_> {
                 self.error(span, format!("`{name}` is a function: write {name}(..)"))
             }
             _ => {
-                let known = declared.names().chain(["t", "I", "pi"].map(str::to_owned));
-                let message = unknown("name", name, known);
-                self.error(span, message)
+                let names: Vec<String> =
+                    declared.names().chain(["t", "I", "pi"].map(str::to_owned)).collect();
+                self.error(span, format!("there is no name `{name}` here{}", known(name, &names)))
             }
         }
     }
@@ -133,8 +134,9 @@ impl Lowering<'_> {
                     );
                 }
                 None => {
-                    let known = function_names().map(str::to_owned);
-                    return self.error(function, unknown("function", name, known));
+                    let names: Vec<&str> = function_names().collect();
+                    let message = format!("there is no function `{name}`{}", known(name, &names));
+                    return self.error(function, message);
                 }
             },
         };
@@ -357,17 +359,4 @@ fn elementwise(op: Operator) -> Option<Binary> {
 /// All functions that a formula may call.
 pub fn function_names() -> impl Iterator<Item = &'static str> {
     Function::ALL.into_iter().map(Function::name).chain(COMPOSED)
-}
-
-fn unknown(kind: &str, name: &str, known: impl Iterator<Item = String>) -> String {
-    let known: Vec<String> = known.collect();
-    let near = known
-        .iter()
-        .map(|k| (strsim::damerau_levenshtein(k, name), k))
-        .filter(|(d, k)| *d <= 1 + k.len() / 4 && *d < name.chars().count().max(2))
-        .min();
-    match near {
-        Some((_, near)) => format!("there is no {kind} `{name}` here; did you mean `{near}`?"),
-        None => format!("there is no {kind} `{name}` here; known are {}", known.join(", ")),
-    }
 }

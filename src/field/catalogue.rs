@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::{FieldError, FieldFile, unique_keys};
+use crate::dialect::RON;
 
 #[derive(Deserialize)]
 #[serde(transparent)]
@@ -15,12 +16,8 @@ struct Catalogue(#[serde(deserialize_with = "unique_keys")] IndexMap<String, Fie
 pub fn catalogue() -> &'static IndexMap<String, FieldFile> {
     static READ: OnceLock<Catalogue> = OnceLock::new();
     let read = || {
-        let options = ron::Options::default()
-            .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
         // A test reads the file; a catalogue that does not parse has no entries.
-        options
-            .from_str(include_str!("catalogue.ron"))
-            .unwrap_or_else(|_| Catalogue(IndexMap::new()))
+        RON.from_str(include_str!("catalogue.ron")).unwrap_or_else(|_| Catalogue(IndexMap::new()))
     };
     &READ.get_or_init(read).0
 }
@@ -36,15 +33,6 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// [`FieldError::UnknownName`], with the nearest name.
 pub fn named(name: &str) -> Result<&'static FieldFile, FieldError> {
     let lower = name.to_lowercase();
-    catalogue().get(&lower).ok_or_else(|| {
-        let near = names()
-            .map(|n| (strsim::damerau_levenshtein(n, &lower), n))
-            .filter(|(d, n)| *d <= 1 + n.len() / 3)
-            .min();
-        FieldError::UnknownName {
-            name: name.to_owned(),
-            near: near.map_or(String::new(), |(_, n)| format!("; did you mean `{n}`?")),
-            known: names().collect::<Vec<_>>().join(", "),
-        }
-    })
+    let unknown = || FieldError::UnknownName { name: name.to_owned(), names: names().collect() };
+    catalogue().get(&lower).ok_or_else(unknown)
 }

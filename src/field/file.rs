@@ -170,9 +170,7 @@ mod tests {
     fn what_is_written_reads_the_same() {
         let file: FieldFile = ron::from_str(SOURCE).unwrap();
         let written = ron::ser::to_string_pretty(&file, Default::default()).unwrap();
-        let options = ron::Options::default()
-            .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-        assert_eq!(options.from_str::<FieldFile>(&written).unwrap(), file);
+        assert_eq!(crate::dialect::RON.from_str::<FieldFile>(&written).unwrap(), file);
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub trait VectorField: Send + Sync {
     /// gy = (df/dy)' u, and sums += (df/dw)' u summed over the samples (or what `gather` makes that of).
     fn vjp(&self, at: At<'_>, pass: Pass<'_>, gy: &mut [f64], sums: &mut [f64], ws: &mut Workspace);
 
+    /// Numbers of the weights at one time.
     fn n_weights(&self) -> usize {
         self.weights().iter().map(Weight::len).sum()
     }
@@ -70,16 +71,23 @@ pub trait VectorField: Send + Sync {
 /// A time and the numbers prepared for it, and how many samples a block has.
 #[derive(Clone, Copy)]
 pub struct At<'a> {
+    /// The time.
     pub t: f64,
+    /// The weights at t, followed by what the field made of them.
     pub prepared: &'a [f64],
+    /// Samples of the block.
     pub batch: usize,
 }
 
 /// What `vjp` knows of the evaluation that it reverses: state, value, kept numbers; and the cotangent u.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
+    /// The state, width x batch.
     pub y: &'a [f64],
+    /// f(t, y; w), width x batch.
     pub k: &'a [f64],
+    /// What `eval` kept, n_kept x batch.
     pub kept: &'a [f64],
+    /// The cotangent of k, width x batch.
     pub u: &'a [f64],
 }

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::{At, FieldFile, Pass, Size, VectorField, Weight, WeightShape, Workspace};
 use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Memory};
+use crate::nearest::known;
 
 /// Largest number of rows or columns.
 const LARGEST: usize = 100_000;
@@ -12,23 +13,24 @@ const MOST_WEIGHTS: usize = 1 << 28;
 
 /// What is wrong with a field.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs)] // the fields are what the messages show
 pub enum FieldError {
-    #[error("unknown field `{name}`{near} Known: {known}; or write a Formula(..)")]
-    UnknownName { name: String, near: String, known: String },
+    #[error("unknown field `{name}`{}; or write a Formula(..)", known(name, names))]
+    UnknownName { name: String, names: Vec<&'static str> },
     #[error("size of `{name}`: {message}")]
     Size { name: String, message: String },
     #[error("the blocks of the state have {rows} rows together, but the network is {width} wide")]
     Width { rows: usize, width: usize },
     #[error("the field has no state; `state` names its blocks, e.g. {{\"y\": \"n\"}}")]
     NoState,
-    #[error("`{name}` stands in `rhs` but not in `state`{near}")]
-    UnknownBlock { name: String, near: String },
+    #[error("`{name}` stands in `rhs` but not in `state`{}", known(name, blocks))]
+    UnknownBlock { name: String, blocks: Vec<String> },
     #[error("`rhs` has no entry for the block `{name}` of the state")]
     MissingBlock { name: String },
     #[error("`{name}` cannot be a name: {reason}")]
     Name { name: String, reason: &'static str },
-    #[error("there is no constant `{name}` in this field; it has {known}")]
-    UnknownConstant { name: String, known: String },
+    #[error("there is no constant `{name}` in this field{}", known(name, constants))]
+    UnknownConstant { name: String, constants: Vec<String> },
     #[error("constant `{name}` is {value}; constants are finite numbers")]
     Constant { name: String, value: f64 },
     #[error("in the right-hand side of `{block}`: {error}")]
@@ -60,6 +62,7 @@ impl SymbolicField {
         Ok(SymbolicField { kernel })
     }
 
+    /// What executes the formula.
     pub fn kernel(&self) -> &Kernel {
         &self.kernel
     }
@@ -175,11 +178,8 @@ fn resolve(
     }
     for name in constants.keys() {
         if !file.constants.contains_key(name) {
-            let known = match file.constants.keys().cloned().collect::<Vec<_>>() {
-                known if known.is_empty() => "none".to_owned(),
-                known => known.join(", "),
-            };
-            return Err(FieldError::UnknownConstant { name: name.clone(), known });
+            let constants = file.constants.keys().cloned().collect();
+            return Err(FieldError::UnknownConstant { name: name.clone(), constants });
         }
     }
     let mut values = Vec::new();
@@ -191,9 +191,8 @@ fn resolve(
         values.push((name.clone(), value));
     }
     if let Some(name) = file.rhs.keys().find(|k| !file.state.contains_key(*k)) {
-        let near = file.state.keys().min_by_key(|k| strsim::levenshtein(k, name));
-        let near = near.map_or(String::new(), |k| format!("; did you mean `{k}`?"));
-        return Err(FieldError::UnknownBlock { name: name.clone(), near });
+        let blocks = file.state.keys().cloned().collect();
+        return Err(FieldError::UnknownBlock { name: name.clone(), blocks });
     }
     let mut outputs = Vec::new();
     for block in &state {
@@ -270,11 +269,12 @@ fn size_formula(text: &str, width: usize) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::{catalogue, named, names};
 
     #[test]
     fn every_entry_of_the_catalogue_compiles_and_cites() {
-        assert!(super::super::names().count() >= 2);
-        for (name, file) in super::super::catalogue() {
+        assert!(names().count() >= 2);
+        for (name, file) in catalogue() {
             let field = SymbolicField::new(file, 6, &IndexMap::new());
             assert!(field.is_ok(), "{name}: {:?}", field.err());
             assert!(file.citation.is_some(), "{name} has no citation");
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_told_with_the_nearest() {
-        let error = super::super::named("restnet").map(|_| ()).map_err(|e| e.to_string());
+        let error = named("restnet").map(|_| ()).map_err(|e| e.to_string());
         assert!(error.is_err_and(|e| e.contains("did you mean `resnet`?")));
     }
 }

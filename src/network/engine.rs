@@ -10,7 +10,7 @@ use super::{Network, Start, Targets};
 use crate::buffer::Buffer;
 use crate::expr::{self, Workspace};
 use crate::loss::Target;
-use crate::solve::{Broken, Memory, Plain};
+use crate::solve::{Broken, Prepared, Tape};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
 const GROUPS: usize = 8;
@@ -44,7 +44,7 @@ pub struct Engine<'n> {
 #[derive(Default)]
 struct Shared {
     opening: Buffer,
-    plain: Plain,
+    prepared: Prepared,
     head: Buffer,
 }
 
@@ -62,7 +62,7 @@ struct Group {
 #[derive(Default)]
 struct Worker {
     x: Buffer,
-    memory: Memory,
+    tape: Tape,
     opening_kept: Buffer,
     head_kept: Buffer,
     outputs: Buffer,
@@ -181,13 +181,13 @@ impl<'n> Engine<'n> {
         let mut worker = Worker::default();
         let columns: Vec<usize> = (0..batch).collect();
         worker.open(network, &self.shared, x, &columns);
-        network.flow.forward(&self.shared.plain, &mut worker.memory, batch);
+        network.flow.forward(&self.shared.prepared, &mut worker.tape, batch);
         let state = |step: usize| {
             let state = match step {
                 step if step < network.flow.steps() => {
-                    network.flow.state(&worker.memory, batch, step)
+                    network.flow.state(&worker.tape, batch, step)
                 }
-                _ => network.flow.exit(&worker.memory, batch),
+                _ => network.flow.exit(&worker.tape, batch),
             };
             Mat::from_fn(width, batch, |i, j| state[i + j * width])
         };
@@ -199,7 +199,7 @@ impl<'n> Engine<'n> {
         if let Start::Dense(kernel) = &self.network.opening {
             fill(&mut self.shared.opening, kernel, opening);
         }
-        self.network.flow.prepare(field, &mut self.shared.plain);
+        self.network.flow.prepare(field, &mut self.shared.prepared);
         if let Some(kernel) = &self.network.head {
             fill(&mut self.shared.head, kernel, head);
         }
@@ -236,8 +236,8 @@ impl<'n> Engine<'n> {
     fn locate(&self, x: MatRef<'_, f64>, sample: usize) -> Unfinished {
         let mut worker = Worker::default();
         worker.open(self.network, &self.shared, x, &[sample]);
-        self.network.flow.forward(&self.shared.plain, &mut worker.memory, 1);
-        let broken = self.network.flow.first_broken(&worker.memory, 1, 0);
+        self.network.flow.forward(&self.shared.prepared, &mut worker.tape, 1);
+        let broken = self.network.flow.first_broken(&worker.tape, 1, 0);
         Unfinished { sample, broken }
     }
 }
@@ -311,14 +311,14 @@ impl Worker {
         match &network.opening {
             Start::Dense(kernel) => {
                 let keep = self.opening_kept.sized(kernel.n_kept() * batch);
-                let entry = network.flow.entry(&mut self.memory, batch);
+                let entry = network.flow.entry(&mut self.tape, batch);
                 let memory =
                     expr::Memory { state: columns, out: entry, keep, ..expr::Memory::default() };
                 kernel.value(shared.opening.get(), batch, memory, &mut self.workspace);
             }
             Start::Pad => {
                 let width = network.width();
-                let entry = network.flow.entry(&mut self.memory, batch);
+                let entry = network.flow.entry(&mut self.tape, batch);
                 for (y, x) in entry.chunks_exact_mut(width).zip(columns.chunks_exact(features)) {
                     y.fill(0.0);
                     y[..features].copy_from_slice(x);
@@ -340,14 +340,14 @@ impl Worker {
         let outputs = network.outputs();
         self.open(network, shared, job.x, samples);
         if job.gradient {
-            network.flow.forward(&shared.plain, &mut self.memory, batch);
+            network.flow.forward(&shared.prepared, &mut self.tape, batch);
         } else {
-            network.flow.forward_only(&shared.plain, &mut self.memory, batch);
+            network.flow.forward_only(&shared.prepared, &mut self.tape, batch);
         }
         let z = self.outputs.sized(outputs * batch);
         let exit = match job.gradient {
-            true => network.flow.exit(&self.memory, batch),
-            false => network.flow.state(&self.memory, batch, 0),
+            true => network.flow.exit(&self.tape, batch),
+            false => network.flow.state(&self.tape, batch, 0),
         };
         match &network.head {
             Some(kernel) => {
@@ -392,7 +392,7 @@ impl Worker {
         match &network.head {
             Some(kernel) => {
                 let memory = expr::Memory {
-                    state: network.flow.exit(&self.memory, batch),
+                    state: network.flow.exit(&self.tape, batch),
                     seed: slope,
                     value: &self.outputs.get()[..slope.len()],
                     kept: &self.head_kept.get()[..kernel.n_kept() * batch],
@@ -405,8 +405,8 @@ impl Worker {
             None => lambda.copy_from_slice(slope),
         }
         network.flow.backward(
-            &shared.plain,
-            &mut self.memory,
+            &shared.prepared,
+            &mut self.tape,
             batch,
             lambda,
             self.sums.sized(network.flow.n_sums()),
@@ -415,7 +415,7 @@ impl Worker {
             let memory = expr::Memory {
                 state: &self.x.get()[..network.features() * batch],
                 seed: lambda,
-                value: network.flow.state(&self.memory, batch, 0),
+                value: network.flow.state(&self.tape, batch, 0),
                 kept: &self.opening_kept.get()[..kernel.n_kept() * batch],
                 sums: self.opening_sums.sized(kernel.n_sums()),
                 ..expr::Memory::default()
@@ -431,7 +431,7 @@ impl Worker {
         if let Start::Dense(kernel) = &network.opening {
             kernel.gather(0.0, shared.opening.get(), self.opening_sums.get(), opening, workspace);
         }
-        network.flow.gather(&shared.plain, self.sums.get(), field, &mut self.room, workspace);
+        network.flow.gather(&shared.prepared, self.sums.get(), field, &mut self.room, workspace);
         if let Some(kernel) = &network.head {
             kernel.gather(0.0, shared.head.get(), self.head_sums.get(), head, workspace);
         }

@@ -16,8 +16,9 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::control::Basis;
-use crate::expr::{Block, Declarations, Formula, Kernel, Weight, function_names};
+use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Weight, function_names};
 use crate::loss::{Loss, Penalties};
+use crate::nearest::known;
 use crate::solve::Flow;
 
 pub use engine::{Engine, Score, Trace, Unfinished};
@@ -29,12 +30,17 @@ pub use layout::{Entry, Layout};
 pub enum Opening {
     /// activation(W x + b)
     Dense {
+        /// Rows of W, which is width x features, and of b.
         width: usize,
+        /// A function of formulas by its name, or `identity`.
         #[serde(default = "default_activation")]
         activation: String,
     },
     /// The features, and zeros below them.
-    Pad { width: usize },
+    Pad {
+        /// Features and zeros together.
+        width: usize,
+    },
     /// The features themselves.
     Identity,
 }
@@ -65,9 +71,12 @@ pub enum Head {
 
 /// Why parts do not make a network.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs)] // the fields are what the messages show
 pub enum NetworkError {
-    #[error("unknown activation `{name}`{near} Known: {known}")]
-    Activation { name: String, near: String, known: String },
+    #[error("unknown activation `{name}`{}", known(name, names))]
+    Activation { name: String, names: Vec<&'static str> },
+    #[error("in the formula of a layer: {error}")]
+    Layer { error: ExprError },
     #[error(
         "the data have {features} features, more than the width {width} of Pad(width: {width}); use a width of at least {features}, or Dense"
     )]
@@ -98,13 +107,16 @@ pub const FIELD_SCALE: f64 = 0.3;
 /// What the outputs are to be: classes or regression targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
+    /// Classification into so many classes.
     Classes(usize),
+    /// Regression onto so many targets.
     Targets(usize),
 }
 
 /// What the samples' outputs should be.
 #[derive(Clone, Copy)]
 pub enum Targets<'a> {
+    /// The class of each sample.
     Classes(&'a [usize]),
     /// targets x samples
     Values(MatRef<'a, f64>),
@@ -117,7 +129,9 @@ pub struct Network {
     /// The flow between opening and head.
     pub flow: Flow,
     head: Option<Arc<Kernel>>,
+    /// The loss of a sample; the objective has the mean.
     pub loss: Loss,
+    /// What is added to the mean loss.
     pub penalties: Penalties,
     features: usize,
     outputs: usize,
@@ -132,6 +146,8 @@ enum Start {
 }
 
 impl Network {
+    /// Joins the parts, for data of so many features and this task.
+    ///
     /// # Errors
     /// [`NetworkError`], where the parts do not fit.
     pub fn new(
@@ -217,14 +233,17 @@ impl Network {
         Ok(Network { opening, flow, head, loss, penalties, features, outputs, layout })
     }
 
+    /// Rows of x.
     pub fn features(&self) -> usize {
         self.features
     }
 
+    /// Rows of z.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
 
+    /// Rows of the state y.
     pub fn width(&self) -> usize {
         self.flow.width()
     }
@@ -234,6 +253,7 @@ impl Network {
         &self.layout
     }
 
+    /// Length of the vector of trained numbers.
     pub fn n_parameters(&self) -> usize {
         self.layout.length()
     }
@@ -309,23 +329,11 @@ impl Network {
 /// activation(W x + b)
 fn dense(activation: &str, features: usize, width: usize) -> Result<Kernel, NetworkError> {
     let affine_text = "W*x + b";
+    let names: Vec<&str> = function_names().filter(|f| *f != "sum").chain(["identity"]).collect();
     let text = match activation {
         "identity" => affine_text.to_owned(),
-        name if name != "sum" && function_names().any(|f| f == name) => {
-            format!("{name}({affine_text})")
-        }
-        name => {
-            let known: Vec<&str> =
-                function_names().filter(|f| *f != "sum").chain(["identity"]).collect();
-            let near = known
-                .iter()
-                .map(|k| (strsim::damerau_levenshtein(k, name), *k))
-                .filter(|(d, _)| *d <= 2)
-                .min()
-                .map_or(";".into(), |(_, k)| format!("; did you mean `{k}`?"));
-            let known = known.join(", ");
-            return Err(NetworkError::Activation { name: name.to_owned(), near, known });
-        }
+        name if names.contains(&name) => format!("{name}({affine_text})"),
+        name => return Err(NetworkError::Activation { name: name.to_owned(), names }),
     };
     affine(&text, "x", features, width, false)
 }
@@ -345,11 +353,6 @@ fn affine(
         constants: Vec::new(),
     };
     let outputs = vec![(Block { name: "z".into(), rows: to }, text.to_owned())];
-    Kernel::new(Formula { declared, outputs }, state_cotangent).map_err(|(_, error)| {
-        NetworkError::Activation {
-            name: text.to_owned(),
-            near: format!(": {error}"),
-            known: String::new(),
-        }
-    })
+    Kernel::new(Formula { declared, outputs }, state_cotangent)
+        .map_err(|(_, error)| NetworkError::Layer { error })
 }

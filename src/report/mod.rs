@@ -6,7 +6,7 @@
 //! and writes `stem.svg`, `stem.png` (twice the resolution) and `stem.csv`.
 //! Text is set in an embedded typeface, so that no figure depends on the fonts of the machine.
 //!
-//! Nothing here opens another room of the crate, and nothing prints.
+//! Of the crate only `atomic` is opened, and nothing prints.
 
 mod axis;
 pub mod chart;
@@ -30,8 +30,11 @@ pub use figure::{Bar, Cells, Data, Figure, Layer, Note, Panel};
 
 use std::path::PathBuf;
 
+use crate::atomic::WriteError;
+
 /// Why a figure cannot be drawn or written.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // the fields are what the messages show
 pub enum ReportError {
     #[error("{figure}: there is nothing to draw, {what} is empty")]
     Empty { figure: &'static str, what: &'static str },
@@ -56,6 +59,8 @@ pub enum ReportError {
     Typeface,
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(transparent)]
+    Place(#[from] WriteError),
 }
 
 /// The names of `count` classes: the given ones, then `class 3` and so on for those without.

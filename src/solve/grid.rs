@@ -12,13 +12,19 @@ use crate::tableau::Tableau;
 #[serde(deny_unknown_fields)]
 pub enum Stepping {
     /// Equal steps.
-    Fixed { steps: usize },
+    Fixed {
+        /// Their number.
+        steps: usize,
+    },
     /// These times, from 0 to the horizon.
     Grid(Vec<f64>),
     /// Steps chosen by an error estimate.
     Adaptive {
+        /// Error of a step, relative to the state.
         rtol: f64,
+        /// Error of a step where the state is near zero.
         atol: f64,
+        /// Steps after which the solver gives up.
         #[serde(default = "default_max_steps")]
         max_steps: usize,
     },
@@ -28,22 +34,47 @@ fn default_max_steps() -> usize {
     100_000
 }
 
-/// Most steps of a fixed grid.
+/// Most steps of a grid that is given.
 const MOST_STEPS: usize = 100_000;
 
 /// Why a stepping gives no grid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum GridError {
-    #[error("{steps} steps; a grid has between 1 and {MOST_STEPS}")]
-    Steps { steps: usize },
-    #[error("a grid needs at least two times, 0 and the horizon {horizon}")]
-    TooShort { horizon: f64 },
+    /// No steps, or more than anybody can mean.
+    #[error("a grid has between 1 and {MOST_STEPS} steps, not {steps}")]
+    Steps {
+        /// As many as were asked for.
+        steps: usize,
+    },
+    /// No step lies between fewer than two times.
+    #[error("a grid has at least two times, 0 and the horizon {horizon}; here are {found}")]
+    TooShort {
+        /// The times that are given.
+        found: usize,
+        /// The end of the interval.
+        horizon: f64,
+    },
+    /// The flow begins at 0 and ends at the horizon.
     #[error(
-        "the grid must begin at 0 and end at the horizon {horizon}; it goes from {from} to {to}"
+        "a grid begins at 0 and ends at the horizon {horizon}; this one goes from {from} to {to}"
     )]
-    Ends { from: f64, to: f64, horizon: f64 },
-    #[error("the grid must increase: time {index} is {t}, after {before}")]
-    Order { index: usize, t: f64, before: f64 },
+    Ends {
+        /// The first time.
+        from: f64,
+        /// The last.
+        to: f64,
+        /// The end of the interval.
+        horizon: f64,
+    },
+    /// Time has to go on.
+    #[error("the times of a grid increase, but {before} is followed by {after}")]
+    Order {
+        /// A time.
+        before: f64,
+        /// The next.
+        after: f64,
+    },
+    /// There is no grid before the solution is known.
     #[error(
         "steps chosen by an error estimate are not there yet; use Fixed(steps: ..) or Grid([..])"
     )]
@@ -51,37 +82,49 @@ pub enum GridError {
 }
 
 impl Stepping {
-    /// The times of the steps.
+    /// Whether steps that are given are a grid on [0, horizon].
     ///
     /// # Errors
-    /// [`GridError`], where the grid is none.
-    pub fn grid(&self, horizon: f64) -> Result<Vec<f64>, GridError> {
+    /// [`GridError`], for [`Stepping::Fixed`] and [`Stepping::Grid`].
+    pub fn check(&self, horizon: f64) -> Result<(), GridError> {
+        let count = |steps: usize| match steps {
+            1..=MOST_STEPS => Ok(()),
+            steps => Err(GridError::Steps { steps }),
+        };
         match self {
-            &Stepping::Fixed { steps } => {
-                if steps == 0 || steps > MOST_STEPS {
-                    return Err(GridError::Steps { steps });
-                }
-                Ok((0..=steps).map(|i| horizon * i as f64 / steps as f64).collect())
-            }
+            &Stepping::Fixed { steps } => count(steps),
             Stepping::Grid(times) => {
-                let (Some(&from), Some(&to), true) =
-                    (times.first(), times.last(), times.len() >= 2)
-                else {
-                    return Err(GridError::TooShort { horizon });
+                let &[from, .., to] = times.as_slice() else {
+                    return Err(GridError::TooShort { found: times.len(), horizon });
                 };
-                let near = 1e-12 * horizon;
-                if !(from.abs() <= near && (to - horizon).abs() <= near) {
+                count(times.len() - 1)?;
+                // A NaN is not in order either.
+                let increases = |pair: &[f64]| pair[0] < pair[1];
+                if let Some(pair) = times.windows(2).find(|pair| !increases(pair)) {
+                    return Err(GridError::Order { before: pair[0], after: pair[1] });
+                }
+                // 0.1 + 0.2 may stand for a horizon of 0.3.
+                let same = |a: f64, b: f64| (a - b).abs() <= 1e-12 * horizon;
+                if !same(from, 0.0) || !same(to, horizon) {
                     return Err(GridError::Ends { from, to, horizon });
                 }
-                for (i, pair) in times.windows(2).enumerate() {
-                    let increases = pair[1] > pair[0];
-                    if !increases {
-                        let (before, t) = (pair[0], pair[1]);
-                        return Err(GridError::Order { index: i + 1, t, before });
-                    }
-                }
-                Ok(times.clone())
+                Ok(())
             }
+            Stepping::Adaptive { .. } => Ok(()),
+        }
+    }
+
+    /// The times of the steps, from 0 to the horizon.
+    ///
+    /// # Errors
+    /// [`GridError`], where there is no grid.
+    pub fn grid(&self, horizon: f64) -> Result<Vec<f64>, GridError> {
+        self.check(horizon)?;
+        match self {
+            &Stepping::Fixed { steps } => {
+                Ok((0..=steps).map(|i| horizon * i as f64 / steps as f64).collect())
+            }
+            Stepping::Grid(times) => Ok(times.clone()),
             Stepping::Adaptive { .. } => Err(GridError::Adaptive),
         }
     }
@@ -90,6 +133,7 @@ impl Stepping {
 /// A time at which weights are needed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Time {
+    /// In [0, horizon].
     pub t: f64,
     /// The basis of the weights there.
     pub row: Row,
@@ -102,6 +146,7 @@ pub struct Time {
 /// Stages share a time only if they share the weights: not across a jump.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Times {
+    /// The times, in the order in which they are first needed.
     pub distinct: Vec<Time>,
     /// For each step and stage the number of its time.
     pub of_stage: Vec<usize>,
@@ -110,6 +155,7 @@ pub struct Times {
 }
 
 impl Times {
+    /// The times t_n + c_i h_n of a grid, each with the weights that a step takes there.
     pub fn new(grid: &[f64], tableau: &Tableau<f64>, controls: &Controls) -> Times {
         let mut times = Times { distinct: Vec::new(), of_stage: Vec::new(), missed: Vec::new() };
         // At a kink the pieces on both sides give the same weights: what counts is the row, not the piece.

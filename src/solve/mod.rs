@@ -4,5 +4,5 @@ mod flow;
 mod grid;
 pub mod step;
 
-pub use flow::{Broken, Flow, Memory, Plain};
-pub use grid::{GridError, Stepping, Times};
+pub use flow::{Broken, Flow, Prepared, Tape};
+pub use grid::{GridError, Stepping, Time, Times};

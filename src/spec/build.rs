@@ -1,26 +1,25 @@
 //! From the model file to what it describes: names are looked up, and errors get their place.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{FieldSpec, Method, Model, SpecError, nearest};
+use super::{FieldSpec, Method, Model, SpecError};
 use crate::control::Controls;
-use crate::data::{Dataset, Kind, Schema};
+use crate::data::{DataError, Dataset, Kind, Schema};
 use crate::field::{FieldError, SymbolicField, named};
 use crate::loss::Loss;
+use crate::nearest::known;
 use crate::network::{Network, NetworkError, Task};
 use crate::solve::{Flow, Times};
 use crate::tableau::{self, Rational, Tableau};
 
-/// A name that stands for nothing.
+/// A name that is no loss.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown {kind} `{name}`{near} Known: {known}")]
-struct UnknownName {
-    kind: &'static str,
+#[error("unknown loss `{name}`{}", known(name, &Loss::names()))]
+struct UnknownLoss {
     name: String,
-    near: String,
-    known: String,
 }
 
 impl Model {
@@ -29,7 +28,22 @@ impl Model {
     /// # Errors
     /// What is wrong with the data section or its files.
     pub fn dataset(&self) -> Result<Dataset, SpecError> {
-        self.data.load(self.folder(), self.seed).map_err(|e| self.build_error("data", e))
+        // Not `folder`, which is never empty: messages name d.csv rather than ./d.csv.
+        let base = self.path().parent().unwrap_or(Path::new(""));
+        self.data.load(base, self.seed).map_err(|error| {
+            let path = match &error {
+                // The rings stand in lists, which have no keys.
+                DataError::Parameter { name: "inner" | "outer" | "count", .. }
+                | DataError::EmptyBin { .. } => "data.classes",
+                DataError::Parameter { name, .. } => &format!("data.{name}"),
+                DataError::Share { .. }
+                | DataError::TooFewToSplit { .. }
+                | DataError::ValidationNotAFile
+                | DataError::ValidationOfValidation => "data.validation",
+                _ => "data",
+            };
+            self.build_error(path, error)
+        })
     }
 
     /// The method, proved.
@@ -75,16 +89,8 @@ impl Model {
     pub fn network(&self, schema: &Schema) -> Result<Network, SpecError> {
         let spec = &self.network;
         let features = schema.features.len();
-        let loss = Loss::named(&self.loss).ok_or_else(|| {
-            let near = nearest(&self.loss, &Loss::NAMES);
-            let error = UnknownName {
-                kind: "loss",
-                name: self.loss.clone(),
-                near: near.map_or(";".into(), |n| format!("; did you mean `{n}`?")),
-                known: Loss::NAMES.join(", "),
-            };
-            self.build_error("loss", error)
-        })?;
+        let loss = Loss::named(&self.loss)
+            .ok_or_else(|| self.build_error("loss", UnknownLoss { name: self.loss.clone() }))?;
         let grid = spec
             .stepping
             .grid(spec.horizon)
@@ -106,7 +112,7 @@ impl Model {
                 NetworkError::Width { .. } => "network.opening",
                 NetworkError::Outputs { .. } => "network.head",
                 NetworkError::LogisticClasses { .. } | NetworkError::LossTargets { .. } => "loss",
-                NetworkError::TooLarge { .. } => "network",
+                NetworkError::Layer { .. } | NetworkError::TooLarge { .. } => "network",
             };
             self.build_error(path, error)
         })

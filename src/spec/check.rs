@@ -1,18 +1,17 @@
 //! Numbers that cannot make sense whatever the rest of the model is.
 
-use std::cmp::Ordering;
 use std::fmt::Display;
 
 use crate::control::Basis;
 use crate::field::{Size, WeightShape};
 use crate::network::Opening;
 use crate::solve::Stepping;
-use crate::train::{EarlyStop, Optimiser, Schedule};
+use crate::train::TrainError;
 
-use super::error::{GridFault, Problem, SpecError};
+use super::error::{Problem, SpecError};
 use super::{FieldSpec, Model, Network};
 
-/// The largest width, and the largest number of steps, nodes and the like, that is not taken for a slip of the hand.
+/// The largest width, number of nodes and the like that is not taken for a slip of the hand.
 const MANY: usize = 1_000_000;
 
 /// Checks every number of a model by itself.
@@ -24,17 +23,12 @@ pub(crate) fn check(model: &Model) -> Result<(), SpecError> {
     {
         check.not_negative(&format!("penalties.{key}"), penalty)?;
     }
-    check.optimiser(&model.training.optimiser)?;
-    check.count("training.epochs", model.training.epochs)?;
-    if let Some(batch) = model.training.batch {
-        check.at_least_one("training.batch", batch)?;
-    }
-    check.at_least_one("training.checkpoint", model.training.checkpoint)?;
-    if let Some(EarlyStop { patience, min_delta }) = &model.training.stop {
-        check.at_least_one("training.stop.patience", *patience)?;
-        check.not_negative("training.stop.min_delta", *min_delta)?;
-    }
-    Ok(())
+    model.training.check().map_err(|error| match error {
+        TrainError::Setting { field, value, demand } => {
+            check.out_of_range(&format!("training.{field}"), demand, value)
+        }
+        error => model.build_error("training", error),
+    })
 }
 
 struct Check<'m> {
@@ -61,21 +55,19 @@ impl Check<'_> {
                 self.must(degree <= 1000, "network.controls.degree", must, degree)?;
             }
         }
-        match &network.stepping {
-            Stepping::Fixed { steps } => self.count("network.stepping.steps", *steps),
-            Stepping::Grid(points) => match grid_fault(points, network.horizon) {
-                Some(fault) => {
-                    let problem = Problem::Grid { horizon: network.horizon, fault };
-                    Err(self.model.error("network.stepping", problem))
-                }
-                None => Ok(()),
-            },
-            Stepping::Adaptive { rtol, atol, max_steps } => {
-                self.positive("network.stepping.rtol", *rtol)?;
-                self.positive("network.stepping.atol", *atol)?;
-                self.at_least_one("network.stepping.max_steps", *max_steps)
-            }
+        network.stepping.check(network.horizon).map_err(|error| {
+            let path = match network.stepping {
+                Stepping::Fixed { .. } => "network.stepping.steps",
+                _ => "network.stepping",
+            };
+            self.model.build_error(path, error)
+        })?;
+        if let Stepping::Adaptive { rtol, atol, max_steps } = network.stepping {
+            self.positive("network.stepping.rtol", rtol)?;
+            self.positive("network.stepping.atol", atol)?;
+            self.must(max_steps >= 1, "network.stepping.max_steps", "at least 1", max_steps)?;
         }
+        Ok(())
     }
 
     fn field(&self, field: &FieldSpec) -> Result<(), SpecError> {
@@ -112,57 +104,8 @@ impl Check<'_> {
         }
     }
 
-    fn optimiser(&self, optimiser: &Optimiser) -> Result<(), SpecError> {
-        let path = |key: &str| format!("training.optimiser.{key}");
-        let share = |key: &str, value: f64| {
-            let must = "at least 0 and less than 1";
-            self.must((0.0..1.0).contains(&value), &path(key), must, value)
-        };
-        let (rate, schedule) = match optimiser {
-            Optimiser::Sgd { rate, momentum, schedule, .. } => {
-                share("momentum", *momentum)?;
-                (rate, schedule)
-            }
-            Optimiser::Adam { rate, beta1, beta2, epsilon, schedule }
-            | Optimiser::AdamW { rate, beta1, beta2, epsilon, schedule, .. } => {
-                share("beta1", *beta1)?;
-                share("beta2", *beta2)?;
-                self.positive(&path("epsilon"), *epsilon)?;
-                (rate, schedule)
-            }
-        };
-        if let Optimiser::AdamW { decay, .. } = optimiser {
-            self.not_negative(&path("decay"), *decay)?;
-        }
-        self.positive(&path("rate"), *rate)?;
-        self.schedule(&path("schedule"), schedule)
-    }
-
-    fn schedule(&self, path: &str, schedule: &Schedule) -> Result<(), SpecError> {
-        let (mut path, mut schedule) = (path.to_owned(), schedule);
-        while let Schedule::Warmup { epochs, then } = schedule {
-            self.count(&format!("{path}.epochs"), *epochs)?;
-            (path, schedule) = (format!("{path}.then"), then);
-        }
-        match schedule {
-            Schedule::CosineTo { share } => {
-                let within = (0.0..=1.0).contains(share);
-                self.must(within, &format!("{path}.share"), "between 0 and 1", share)
-            }
-            Schedule::Step { every, factor } => {
-                self.at_least_one(&format!("{path}.every"), *every)?;
-                self.positive(&format!("{path}.factor"), *factor)
-            }
-            Schedule::Constant | Schedule::Cosine | Schedule::Warmup { .. } => Ok(()),
-        }
-    }
-
     fn count(&self, path: &str, value: usize) -> Result<(), SpecError> {
         self.must((1..=MANY).contains(&value), path, "at least 1 and at most a million", value)
-    }
-
-    fn at_least_one(&self, path: &str, value: usize) -> Result<(), SpecError> {
-        self.must(value >= 1, path, "at least 1", value)
     }
 
     fn positive(&self, path: &str, value: f64) -> Result<(), SpecError> {
@@ -180,25 +123,11 @@ impl Check<'_> {
         must: &'static str,
         found: impl Display,
     ) -> Result<(), SpecError> {
-        if holds {
-            return Ok(());
-        }
-        let problem = Problem::OutOfRange { path: path.to_owned(), must, found: found.to_string() };
-        Err(self.model.error(path, problem))
+        if holds { Ok(()) } else { Err(self.out_of_range(path, must, found)) }
     }
-}
 
-/// What keeps points from being a grid on [0, horizon], if anything does.
-fn grid_fault(points: &[f64], horizon: f64) -> Option<GridFault> {
-    let (&[first, .., last], [_, _, ..]) = (points, points) else {
-        return Some(GridFault::TooFewPoints(points.len()));
-    };
-    // Not `before >= after`: a NaN is not in order either.
-    let increases = |pair: &[f64]| pair[0].partial_cmp(&pair[1]) == Some(Ordering::Less);
-    if let Some(pair) = points.windows(2).find(|pair| !increases(pair)) {
-        return Some(GridFault::NotIncreasing { before: pair[0], after: pair[1] });
+    fn out_of_range(&self, path: &str, must: &'static str, found: impl Display) -> SpecError {
+        let problem = Problem::OutOfRange { path: path.to_owned(), must, found: found.to_string() };
+        self.model.error(path, problem)
     }
-    // 0.1 + 0.2 may stand for a horizon of 0.3.
-    let same = |a: f64, b: f64| (a - b).abs() <= 1e-12 * horizon;
-    (!same(first, 0.0) || !same(last, horizon)).then_some(GridFault::OtherInterval { first, last })
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::place::Place;
+use crate::nearest::{did_you_mean, nearest};
 
 /// Why a model file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +80,7 @@ impl SpecError {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// A key that the section does not have.
-    #[error("unknown key `{key}` in {section}{} It has: {}", did_you_mean(key, possible), possible.join(", "))]
+    #[error("unknown key `{key}` in {section}{} It has: {}", did_you_mean(nearest(key, possible)), possible.join(", "))]
     UnknownKey {
         /// The key.
         key: String,
@@ -89,7 +90,7 @@ pub enum Problem {
         possible: &'static [&'static str],
     },
     /// An override of something that is not there.
-    #[error("there is no `{}` in the model{} {section} has: {}", section.key(key), did_you_mean_path(section, key, possible), possible.join(", "))]
+    #[error("there is no `{}` in the model{} {section} has: {}", section.key(key), did_you_mean(nearest(key, possible).map(|near| section.key(near))), possible.join(", "))]
     NoSuchPath {
         /// The last key of the path.
         key: String,
@@ -119,7 +120,7 @@ pub enum Problem {
     /// A variant that is not one of those that may stand here.
     #[error(
         "unknown variant `{variant}` for {section}{} {}",
-        did_you_mean(variant, possible),
+        did_you_mean(nearest(variant, possible)),
         one_of(variant, possible)
     )]
     UnknownVariant {
@@ -173,14 +174,6 @@ pub enum Problem {
         /// The value.
         found: String,
     },
-    /// Points of a grid that are not a grid.
-    #[error("`network.stepping` is no grid on [0, {horizon}]: {fault}")]
-    Grid {
-        /// The end of the time interval.
-        horizon: f64,
-        /// What is wrong with it.
-        fault: GridFault,
-    },
     /// Brackets inside brackets without end.
     #[error("nested too deep; a model file needs no more than a few levels of brackets")]
     TooDeep,
@@ -198,30 +191,6 @@ pub enum Problem {
         /// What the room that builds it says.
         #[source]
         cause: Box<dyn Error + Send + Sync>,
-    },
-}
-
-/// What is wrong with the points of a grid in time.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum GridFault {
-    /// No step lies between fewer than two points.
-    #[error("it needs at least two points, found {0}")]
-    TooFewPoints(usize),
-    /// Time has to go on.
-    #[error("points must increase, but {before} is followed by {after}")]
-    NotIncreasing {
-        /// A point.
-        before: f64,
-        /// The next.
-        after: f64,
-    },
-    /// The flow begins at 0 and ends at the horizon.
-    #[error("it must begin at 0 and end at the horizon, but goes from {first} to {last}")]
-    OtherInterval {
-        /// The first point.
-        first: f64,
-        /// The last.
-        last: f64,
     },
 }
 
@@ -269,32 +238,6 @@ impl std::fmt::Display for Section {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.0.is_empty() { f.write_str("the model") } else { write!(f, "`{}`", self.0) }
     }
-}
-
-/// The candidate that a misspelt word is most like, if it is like one at all.
-pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
-    let word = word.to_lowercase();
-    // One slip in every three letters, two letters that changed places counting as one.
-    let slips = |candidate: &str| strsim::osa_distance(&word, &candidate.to_lowercase());
-    candidates
-        .iter()
-        .map(|&candidate| (candidate, slips(candidate)))
-        .filter(|&(candidate, slips)| slips <= candidate.chars().count().div_ceil(3))
-        .min_by_key(|&(_, slips)| slips)
-        .map(|(candidate, _)| candidate)
-}
-
-fn did_you_mean(word: &str, possible: &[&str]) -> String {
-    suggestion(nearest(word, possible).map(str::to_owned))
-}
-
-fn did_you_mean_path(section: &Section, key: &str, possible: &[&str]) -> String {
-    suggestion(nearest(key, possible).map(|near| section.key(near)))
-}
-
-/// The end of a sentence about a word that is not known.
-fn suggestion(near: Option<String>) -> String {
-    near.map_or_else(|| ".".to_owned(), |near| format!("; did you mean `{near}`?"))
 }
 
 fn one_of(variant: &str, possible: &[&str]) -> String {

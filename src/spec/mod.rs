@@ -23,16 +23,15 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::LazyLock;
 
 use indexmap::IndexMap;
-use ron::extensions::Extensions;
 use ron::value::RawValue;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::control::Basis;
 use crate::data::Source;
+use crate::dialect::RON;
 use crate::field::{FieldFile, unique_keys};
 use crate::loss::Penalties;
 use crate::network::{Head, Opening};
@@ -40,7 +39,7 @@ use crate::solve::Stepping;
 use crate::tableau::TableauFile;
 use crate::train::Training;
 
-pub use error::{GridFault, OverrideProblem, Problem, Section, SpecError, nearest};
+pub use error::{OverrideProblem, Problem, Section, SpecError};
 pub use place::Place;
 pub use template::{template, template_names};
 
@@ -49,13 +48,6 @@ use tokens::{Kind, Token, tokens};
 
 /// The largest file that is read as a model.
 const LIMIT: u64 = 16 << 20;
-
-/// How RON is read everywhere in the crate: `field: Formula(state: ..)` without doubled parentheses, and `batch: 250`
-/// for an optional key.
-pub static OPTIONS: LazyLock<ron::Options> = LazyLock::new(|| {
-    ron::Options::default()
-        .with_default_extension(Extensions::UNWRAP_VARIANT_NEWTYPES | Extensions::IMPLICIT_SOME)
-});
 
 /// A model file, read and checked as far as it can be without building anything.
 #[derive(Debug, Clone)]
@@ -240,7 +232,7 @@ impl Model {
 /// Reads a part of the text as `T`.
 fn read<'t, T: Deserialize<'t>>(text: &'t Text, part: Range<usize>) -> Result<T, SpecError> {
     let base = part.start;
-    OPTIONS.from_str(&text.as_str()[part]).map_err(|error| explain::explain(text, base, error))
+    RON.from_str(&text.as_str()[part]).map_err(|error| explain::explain(text, base, error))
 }
 
 /// Reads a value that is either a name in quotes or a variant of `T`.

@@ -278,7 +278,11 @@ fn numbers_that_make_no_sense_are_refused_at_their_place() {
         ("nodes: 9", "nodes: 1", "7:42: `network.controls.nodes` must be at least 2"),
         ("PiecewiseLinear(nodes: 9)", "PiecewiseConstant(cells: 0)", "`network.controls.cells`"),
         ("PiecewiseLinear(nodes: 9)", "Legendre(degree: 100000)", "`network.controls.degree`"),
-        ("steps: 8", "steps: 0", "10:32: `network.stepping.steps` must be at least 1"),
+        (
+            "steps: 8",
+            "steps: 0",
+            "10:32: `network.stepping.steps`: a grid has between 1 and 100000 steps, not 0",
+        ),
         (
             "Fixed(steps: 8)",
             adaptive,
@@ -287,14 +291,18 @@ fn numbers_that_make_no_sense_are_refused_at_their_place() {
         (
             "Fixed(steps: 8)",
             "Grid([5])",
-            "10:19: `network.stepping` is no grid on [0, 5]: it needs at least two points, found 1",
+            "10:19: `network.stepping`: a grid has at least two times, 0 and the horizon 5; here are 1",
         ),
-        ("Fixed(steps: 8)", "Grid([0, 3, 3, 5])", "points must increase, but 3 is followed by 3"),
-        ("Fixed(steps: 8)", "Grid([0, NaN, 5])", "points must increase"),
+        (
+            "Fixed(steps: 8)",
+            "Grid([0, 3, 3, 5])",
+            "the times of a grid increase, but 3 is followed by 3",
+        ),
+        ("Fixed(steps: 8)", "Grid([0, NaN, 5])", "the times of a grid increase"),
         (
             "Fixed(steps: 8)",
             "Grid([0, 4])",
-            "it must begin at 0 and end at the horizon, but goes from 0 to 4",
+            "a grid begins at 0 and ends at the horizon 5; this one goes from 0 to 4",
         ),
         (
             "rate: 0.02",
@@ -324,6 +332,8 @@ fn numbers_that_make_no_sense_are_refused_at_their_place() {
         error.contains("model.ron:7:27: `network.field.state.q` must be at least 1"),
         "{error}"
     );
+    let last_only = PEAKS.replace("batch: 250", "checkpoint: 0");
+    assert_eq!(parse(&last_only).unwrap().training.checkpoint, 0);
     let grid = PEAKS.replace("Fixed(steps: 8)", "Grid([0, 0.5, 5])");
     assert_eq!(parse(&grid).unwrap().network.stepping, Stepping::Grid(vec![0.0, 0.5, 5.0]));
 }
@@ -608,4 +618,11 @@ proptest! {
         let model = set(PEAKS, &[&format!("network.method={name}")]).unwrap();
         prop_assert_eq!(model.network.method, Method::Named(name));
     }
+}
+
+#[test]
+fn an_error_of_the_data_points_to_its_parameter() {
+    let model = parse(&PEAKS.replace("train: 1000", "train: 3")).unwrap();
+    let error = model.dataset().unwrap_err().to_string();
+    assert!(error.contains("model.ron:3:36: `data.train`: Peaks: `train` is 3"), "{error}");
 }

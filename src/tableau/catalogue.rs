@@ -1,7 +1,8 @@
 //! The named methods. Each is proved when it is first asked for.
 
-use super::file::ron_options;
 use super::{Rational, Tableau, TableauError, TableauFile};
+use crate::dialect::RON;
+use crate::nearest::{folded, nearest};
 use std::sync::OnceLock;
 
 /// One entry of the catalogue and, once it was asked for, its proof.
@@ -14,7 +15,7 @@ fn entries() -> Result<&'static [Entry], TableauError> {
     static ENTRIES: OnceLock<Result<Vec<Entry>, TableauError>> = OnceLock::new();
     let read = || {
         let files: Vec<TableauFile> =
-            ron_options().from_str(include_str!("catalogue.ron")).map_err(TableauError::Syntax)?;
+            RON.from_str(include_str!("catalogue.ron")).map_err(TableauError::Syntax)?;
         Ok(files.into_iter().map(|file| Entry { file, proof: OnceLock::new() }).collect())
     };
     ENTRIES.get_or_init(read).as_deref().map_err(Clone::clone)
@@ -42,41 +43,20 @@ pub fn named(name: &str) -> Result<Tableau<Rational>, TableauError> {
     let wanted = folded(name);
     match entries.iter().find(|entry| spellings(entry).any(|name| folded(name) == wanted)) {
         Some(entry) => entry.proof.get_or_init(|| entry.file.prove()).clone(),
-        None => Err(TableauError::UnknownName {
-            name: name.to_string(),
-            suggestion: nearest(entries, name),
-            known: names().into_iter().map(String::from).collect(),
-        }),
+        None => {
+            let names = names();
+            // A name is suggested before an alias.
+            let aliases = entries.iter().flat_map(|entry| spellings(entry).skip(1));
+            let spellings: Vec<&str> = names.iter().copied().chain(aliases).collect();
+            let near = nearest(name, &spellings).copied();
+            Err(TableauError::UnknownName { name: name.to_string(), near, names })
+        }
     }
 }
 
 /// The name of an entry and then its aliases.
 fn spellings(entry: &Entry) -> impl Iterator<Item = &str> {
     entry.file.name.iter().chain(&entry.file.aliases).map(String::as_str)
-}
-
-/// A name without what does not matter in it.
-fn folded(name: &str) -> String {
-    name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
-}
-
-/// The spelling that is fewest edits away, a name before an alias, unless all are far.
-fn nearest(entries: &[Entry], name: &str) -> Option<String> {
-    let name = folded(name);
-    let length = name.chars().count();
-    // Not worth comparing: no method is called so.
-    if length > 40 {
-        return None;
-    }
-    entries
-        .iter()
-        .flat_map(|entry| spellings(entry).enumerate())
-        .map(|(k, spelling)| {
-            (strsim::damerau_levenshtein(&folded(spelling), &name), k.min(1), spelling)
-        })
-        .filter(|(edits, ..)| *edits <= (length / 3).max(1))
-        .min_by_key(|(edits, alias, _)| (*edits, *alias))
-        .map(|(.., spelling)| spelling.to_string())
 }
 
 #[cfg(test)]
@@ -144,11 +124,11 @@ mod tests {
         let start = "unknown method `rk5`; did you mean `rk4`? Known: euler, midpoint, ";
         assert!(message.starts_with(start), "{message}");
         let suggestion = |name: &str| match named(name) {
-            Err(TableauError::UnknownName { suggestion, .. }) => suggestion,
+            Err(TableauError::UnknownName { near, .. }) => near,
             other => panic!("{other:?}"),
         };
-        assert_eq!(suggestion("dopri6").as_deref(), Some("dopri5"));
-        assert_eq!(suggestion("Tsit_4").as_deref(), Some("tsit5"));
+        assert_eq!(suggestion("dopri6"), Some("dopri5"));
+        assert_eq!(suggestion("Tsit_4"), Some("tsit5"));
         assert_eq!(suggestion("leapfrog"), None);
         assert_eq!(suggestion(""), None);
         assert_eq!(suggestion(&"rk4".repeat(100_000)), None);

@@ -3,6 +3,7 @@
 use super::coefficient::CoefficientError;
 use super::file::MAX_STAGES;
 use super::trees::MAX_ORDER;
+use crate::nearest::did_you_mean;
 use std::fmt;
 
 /// A coefficient of a tableau; stages and columns count from 1, as in the literature.
@@ -58,6 +59,7 @@ impl Weights {
 
 /// Why a tableau is refused. Stages count from 1.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[allow(missing_docs)] // the fields are what the messages show
 #[non_exhaustive]
 pub enum TableauError {
     /// The text is no tableau in RON.
@@ -150,13 +152,13 @@ pub enum TableauError {
     )]
     Understated { weights: Weights, claimed: usize, proved: usize },
     /// A name that the catalogue does not have.
-    #[error("unknown method `{name}`{} Known: {}", did_you_mean(suggestion), known.join(", "))]
-    UnknownName { name: String, suggestion: Option<String>, known: Vec<String> },
-}
-
-fn did_you_mean(suggestion: &Option<String>) -> String {
-    match suggestion {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None => ".".to_string(),
-    }
+    #[error("unknown method `{name}`{} Known: {}", did_you_mean(near.as_ref()), names.join(", "))]
+    UnknownName {
+        /// The name.
+        name: String,
+        /// The name or alias that may be meant.
+        near: Option<&'static str>,
+        /// The names there are, without aliases.
+        names: Vec<&'static str>,
+    },
 }

@@ -5,8 +5,8 @@ use super::error::{Place, TableauError, Weights};
 use super::order::{Conditions, Rounding};
 use super::trees::{self, MAX_ORDER, trees};
 use super::{Embedded, Rational, Tableau};
+use crate::dialect::RON;
 use num_traits::{Signed, ToPrimitive, Zero};
-use ron::extensions::Extensions;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -69,14 +69,8 @@ impl FromStr for TableauFile {
 
     /// Reads a tableau file in RON. The error holds the line and column.
     fn from_str(text: &str) -> Result<Self, TableauError> {
-        ron_options().from_str(text).map_err(TableauError::Syntax)
+        RON.from_str(text).map_err(TableauError::Syntax)
     }
-}
-
-/// The RON dialect of all our files.
-pub(super) fn ron_options() -> ron::Options {
-    ron::Options::default()
-        .with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES)
 }
 
 impl TableauFile {

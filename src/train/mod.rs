@@ -73,7 +73,7 @@ pub enum TrainError {
     #[error("training.{field} is {value}, and must be {demand}")]
     Setting {
         /// The field, below `training`.
-        field: &'static str,
+        field: String,
         /// Its value.
         value: f64,
         /// What it must be.

@@ -64,19 +64,14 @@ pub enum Cause {
         /// Its index in the weight vector.
         parameter: usize,
     },
-    /// An adaptive solver used up its steps.
-    TooManySteps {
-        /// The steps it was allowed.
-        max_steps: usize,
-    },
 }
 
-/// Where a value stopped being finite, or the solver gave up; each place as far as it is known.
+/// Where a value stopped being finite; each place as far as it is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub struct Failure {
     /// What happened.
     pub cause: Cause,
-    /// Time of the step in [0, horizon].
+    /// Time of the stage, t_n + c_i h_n.
     pub time: Option<f64>,
     /// Stage of the step, counted from 1.
     pub stage: Option<usize>,
@@ -93,7 +88,6 @@ impl Failure {
     /// What the user can do about it.
     pub fn remedy(&self) -> &'static str {
         match self.cause {
-            Cause::TooManySteps { .. } => "allow more steps (max_steps) or a looser rtol",
             Cause::State => "take more steps, another method, or a smaller rate",
             _ => "try a smaller rate",
         }
@@ -110,9 +104,6 @@ impl fmt::Display for Failure {
             }
             Cause::Weight { parameter } => {
                 write!(f, "the update of parameter {parameter} is not finite")?;
-            }
-            Cause::TooManySteps { max_steps } => {
-                write!(f, "the solver needs more than {max_steps} steps")?;
             }
         }
         let places = [

@@ -147,46 +147,45 @@ impl Optimiser {
     }
 
     fn check(&self) -> Result<(), TrainError> {
-        check_positive("optimiser.rate", self.rate())?;
+        let path = |key: &str| format!("optimiser.{key}");
+        positive(path("rate"), self.rate())?;
         match *self {
             Optimiser::Sgd { momentum, nesterov, .. } => {
-                check_share("optimiser.momentum", momentum)?;
-                check(
-                    "optimiser.momentum",
-                    momentum,
-                    !nesterov || momentum > 0.0,
-                    "positive where `nesterov` is true",
-                )?;
+                share(path("momentum"), momentum)?;
+                let must = "positive where `nesterov` is true";
+                demand(!nesterov || momentum > 0.0, path("momentum"), momentum, must)?;
             }
             Optimiser::Adam { beta1, beta2, epsilon, .. }
             | Optimiser::AdamW { beta1, beta2, epsilon, .. } => {
-                check_share("optimiser.beta1", beta1)?;
-                check_share("optimiser.beta2", beta2)?;
-                check_positive("optimiser.epsilon", epsilon)?;
+                share(path("beta1"), beta1)?;
+                share(path("beta2"), beta2)?;
+                positive(path("epsilon"), epsilon)?;
             }
         }
         if let Optimiser::AdamW { decay, .. } = *self {
-            check_not_negative("optimiser.decay", decay)?;
+            not_negative(path("decay"), decay)?;
         }
-        self.schedule().check()
+        self.schedule().check(path("schedule"))
     }
 }
 
 impl Schedule {
-    fn check(&self) -> Result<(), TrainError> {
+    /// `path` is where it stands in the section.
+    fn check(&self, path: String) -> Result<(), TrainError> {
         match self {
             Schedule::Constant | Schedule::Cosine => Ok(()),
-            Schedule::CosineTo { share } => check(
-                "optimiser.schedule.share",
-                *share,
-                (0.0..=1.0).contains(share),
-                "in 0..1, the share of the rate that is left at the end",
-            ),
-            Schedule::Step { every, factor } => {
-                check_count("optimiser.schedule.every", *every)?;
-                check_positive("optimiser.schedule.factor", *factor)
+            Schedule::CosineTo { share } => {
+                let within = (0.0..=1.0).contains(share);
+                demand(within, format!("{path}.share"), *share, "between 0 and 1")
             }
-            Schedule::Warmup { then, .. } => then.check(),
+            Schedule::Step { every, factor } => {
+                count(format!("{path}.every"), *every)?;
+                positive(format!("{path}.factor"), *factor)
+            }
+            Schedule::Warmup { epochs, then } => {
+                count(format!("{path}.epochs"), *epochs)?;
+                then.check(format!("{path}.then"))
+            }
         }
     }
 }
@@ -198,55 +197,47 @@ impl Training {
     /// [`TrainError::Setting`] names the first field that is out of its range.
     pub fn check(&self) -> Result<(), TrainError> {
         self.optimiser.check()?;
+        count("epochs".into(), self.epochs)?;
         if let Some(batch) = self.batch {
-            check_count("batch", batch)?;
+            count("batch".into(), batch)?;
         }
         if let Some(stop) = &self.stop {
-            check_count("stop.patience", stop.patience)?;
-            check_not_negative("stop.min_delta", stop.min_delta)?;
+            count("stop.patience".into(), stop.patience)?;
+            not_negative("stop.min_delta".into(), stop.min_delta)?;
         }
         Ok(())
     }
 }
 
-fn check(
-    field: &'static str,
-    value: f64,
-    holds: bool,
-    demand: &'static str,
-) -> Result<(), TrainError> {
+fn demand(holds: bool, field: String, value: f64, demand: &'static str) -> Result<(), TrainError> {
     if holds { Ok(()) } else { Err(TrainError::Setting { field, value, demand }) }
 }
 
-fn check_positive(field: &'static str, value: f64) -> Result<(), TrainError> {
-    check(field, value, value > 0.0 && value.is_finite(), "positive and finite")
+fn positive(field: String, value: f64) -> Result<(), TrainError> {
+    demand(value > 0.0 && value.is_finite(), field, value, "finite and greater than 0")
 }
 
-fn check_not_negative(field: &'static str, value: f64) -> Result<(), TrainError> {
-    check(field, value, value >= 0.0 && value.is_finite(), "0 or more, and finite")
+fn not_negative(field: String, value: f64) -> Result<(), TrainError> {
+    demand(value >= 0.0 && value.is_finite(), field, value, "finite and not negative")
 }
 
-fn check_share(field: &'static str, value: f64) -> Result<(), TrainError> {
-    check(field, value, (0.0..1.0).contains(&value), "at least 0 and less than 1")
+fn share(field: String, value: f64) -> Result<(), TrainError> {
+    demand((0.0..1.0).contains(&value), field, value, "at least 0 and less than 1")
 }
 
-fn check_count(field: &'static str, value: usize) -> Result<(), TrainError> {
-    check(field, value as f64, value >= 1, "at least 1")
+/// A number of epochs or samples; more than a million is taken for a slip of the hand.
+fn count(field: String, value: usize) -> Result<(), TrainError> {
+    let within = (1..=1_000_000).contains(&value);
+    demand(within, field, value as f64, "at least 1 and at most a million")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The dialect of model files.
-    fn dialect() -> ron::Options {
-        use ron::extensions::Extensions;
-        ron::Options::default()
-            .with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES)
-    }
+    use crate::dialect::RON;
 
     fn read(text: &str) -> Result<Training, ron::error::SpannedError> {
-        dialect().from_str(text)
+        RON.from_str(text)
     }
 
     #[test]
@@ -274,7 +265,7 @@ mod tests {
         ] {
             let training = read(text).unwrap();
             training.check().unwrap();
-            assert_eq!(read(&dialect().to_string(&training).unwrap()).unwrap(), training);
+            assert_eq!(read(&RON.to_string(&training).unwrap()).unwrap(), training);
         }
         assert!(read("(optimiser: Sgd(rate: 0.1, beta1: 0.9), epochs: 2)").is_err());
         assert!(read("(optimiser: Sgd(rate: 0.1), epochs: 2, bach: 5)").is_err());
@@ -300,7 +291,7 @@ mod tests {
             ),
             (
                 "(optimiser: Sgd(rate: 1, schedule: Warmup(epochs: 1, then: Step(every: 0, factor: 1))), epochs: 1)",
-                "optimiser.schedule.every",
+                "optimiser.schedule.then.every",
             ),
         ] {
             let error = read(text).unwrap().check().unwrap_err().to_string();

@@ -44,7 +44,7 @@ fn zeros_may_fill_the_rows() {
 #[test]
 fn a_file_survives_writing_and_reading() {
     for entry in catalogue() {
-        let text = ron_options().to_string(entry).unwrap();
+        let text = RON.to_string(entry).unwrap();
         assert_eq!(&file(&text), entry);
     }
     assert_eq!(file(r#"Tableau(a: [[]], b: ["1"])"#), file(r#"(a: [[]], b: ["1"])"#));

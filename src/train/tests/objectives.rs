@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::{Failure, Objective, Part, Score};
+use crate::train::{Failure, Objective, Part, Score};
 
 /// Logistic regression on 23 points of the plane, with a bias; validation on 11 others. Batches of 5
 /// leave a ragged one of 3.
