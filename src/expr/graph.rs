@@ -202,10 +202,6 @@ impl Graph {
         self.nodes[node.index()].1
     }
 
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// The nodes that `outputs` need, arguments first, without looking behind nodes for which `stop` holds.
     pub fn needed(&self, outputs: &[Node], stop: impl Fn(Node) -> bool) -> Vec<Node> {
         let mut wanted = vec![false; self.nodes.len()];
