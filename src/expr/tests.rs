@@ -303,6 +303,29 @@ fn a_state_that_is_not_read_may_be_larger_than_what_is_computed() {
     assert_eq!((gy, gw), (vec![0.0; 3000], vec![5.0; 2]));
 }
 
+/// In a network one wide `K - g*I` is a number like any other; beside a matrix it is not.
+#[test]
+fn the_identity_beside_a_number_is_one_by_one() {
+    let narrow = kernel(&[("y", 1)], &[("K", 1, 1)], &[], &["tanh((K - K' - 0.1*I)*y)"]);
+    let case = Case { kernel: &narrow, t: 0.0, batch: 1, arch: Arch::new() };
+    assert_eq!(case.value(&[2.0], &[7.0]).0, [apply_tanh(-0.2)]);
+    let weights = [("K", 3, 3), ("s", 1, 1)];
+    for rhs in ["(K + (s + I))*y", "(s + I)*y", "(2 - I) .* y", "K*y + sum(s + I)", "s + I"] {
+        let error = match Kernel::new(formula(&[("y", 3)], &weights, &[], &[rhs]), true) {
+            Err((_, error)) => error.to_string(),
+            Ok(_) => panic!("{rhs} is read"),
+        };
+        assert!(error.contains("1 x 1 matrix"), "{rhs}: {error}");
+    }
+    for rhs in ["(K + (s*I + I))*y", "(s*I - 2*I)*y", "(K + I + s)*y"] {
+        assert!(Kernel::new(formula(&[("y", 3)], &weights, &[], &[rhs]), true).is_ok(), "{rhs}");
+    }
+}
+
+fn apply_tanh(x: f64) -> f64 {
+    functions::apply::<true>(Function::Tanh, x)
+}
+
 #[test]
 fn processors_agree() {
     let n = 7;
