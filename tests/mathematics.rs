@@ -144,6 +144,22 @@ fn targets_may_stand_by_rows() {
 }
 
 #[test]
+fn matrices_of_one_column_are_drawn_like_others() {
+    let flow = |width| flow("resnet", width, Basis::Constant, "rk4", uniform(2, 1.0));
+    for (network, name) in [
+        (network(flow(4), Loss::Softmax, 1), "opening.weight"),
+        (network(flow(1), Loss::Softmax, 2), "head.weight"),
+    ] {
+        let theta = network.initial(1);
+        let tensors = network.layout().to_tensors(&theta);
+        for (found, _, values) in tensors.iter().filter(|t| !t.0.starts_with("field.")) {
+            let drawn = values.iter().all(|x| *x != 0.0);
+            assert_eq!(drawn, found.ends_with("weight"), "{found} beside {name}");
+        }
+    }
+}
+
+#[test]
 fn all_losses_have_the_gradient_of_their_differences() {
     let (features, batch, width) = (3, 6, 4);
     let x = Mat::from_fn(features, batch, |i, j| noise(features * batch, 1)[i + j * features]);
