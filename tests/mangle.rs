@@ -38,6 +38,10 @@ const TYPED: &str = r#"(
 
 struct Random(u64);
 
+fn seed_of(case: usize) -> u64 {
+    (case as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x1234_5678_9ABC_DEF1)
+}
+
 impl Random {
     fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 << 13;
@@ -178,8 +182,7 @@ fn mangled_models_are_refused_or_built() {
     }
     let (read, built) = (AtomicUsize::new(0), AtomicUsize::new(0));
     (0..CASES).into_par_iter().for_each(|case| {
-        let seed = (case as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut random = Random(seed.wrapping_add(0x1234_5678_9ABC_DEF1));
+        let mut random = Random(seed_of(case));
         random.below(2);
         let source = [PEAKS, FORMULA, TYPED][case % 3];
         let mangled = mangle(source, &mut random);

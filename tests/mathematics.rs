@@ -126,6 +126,40 @@ fn gradients_of_all_fields_tableaus_and_bases_are_those_of_differences() {
 }
 
 #[test]
+fn targets_may_stand_by_rows() {
+    let (features, batch) = (2, 4);
+    let x = Mat::from_fn(features, batch, |i, j| (1 + i + 3 * j) as f64 / 10.0);
+    let values = Mat::from_fn(3, batch, |i, j| (i as f64 - j as f64).sin());
+    let turned = Mat::from_fn(batch, 3, |j, i| values[(i, j)]);
+    let network = network(
+        flow("resnet", 4, Basis::Constant, "rk4", uniform(2, 1.0)),
+        Loss::Squares,
+        features,
+    );
+    let theta = noise(network.n_parameters(), 3);
+    let mut engine = Engine::new(&network);
+    let mut score = |values| engine.score(&theta, x.as_ref(), Targets::Values(values));
+    let by_columns = score(values.as_ref()).expect("finite");
+    assert_eq!(score(turned.transpose()).expect("finite"), by_columns);
+}
+
+#[test]
+fn matrices_of_one_column_are_drawn_like_others() {
+    let flow = |width| flow("resnet", width, Basis::Constant, "rk4", uniform(2, 1.0));
+    for (network, name) in [
+        (network(flow(4), Loss::Softmax, 1), "opening.weight"),
+        (network(flow(1), Loss::Softmax, 2), "head.weight"),
+    ] {
+        let theta = network.initial(1);
+        let tensors = network.layout().to_tensors(&theta);
+        for (found, _, values) in tensors.iter().filter(|t| !t.0.starts_with("field.")) {
+            let drawn = values.iter().all(|x| *x != 0.0);
+            assert_eq!(drawn, found.ends_with("weight"), "{found} beside {name}");
+        }
+    }
+}
+
+#[test]
 fn all_losses_have_the_gradient_of_their_differences() {
     let (features, batch, width) = (3, 6, 4);
     let x = Mat::from_fn(features, batch, |i, j| noise(features * batch, 1)[i + j * features]);

@@ -106,6 +106,7 @@ impl Kernel {
             .map(|n| graph.shape(n))
             .filter(|s| s.samples)
             .map(|s| s.rows)
+            .chain(state_rows.iter().chain(&out_blocks).copied())
             .max()
             .unwrap_or(1);
         let columns = (TILE / most_rows).max(1);
@@ -167,28 +168,37 @@ impl Kernel {
         given.extend(values);
         given.extend(kept.iter().copied());
 
+        // No formula is known to come to this.
+        let unplanned = || {
+            let text = formula.outputs.first().map_or("", |o| o.1.as_str());
+            let message = "this formula cannot be planned; please report it".to_owned();
+            (0, ExprError::new(text, 0..text.len(), message))
+        };
         let mut planner = Planner { graph: &graph, prepared: &mut prepared, columns };
         let state_given: HashMap<Node, Place> = state_places.iter().copied().collect();
-        let forward = planner.body(&Wanted {
+        let forward = Wanted {
             outputs: places(&derived.value, &out_blocks, out),
             given: state_given.clone(),
             keep: kept,
             sums: Vec::new(),
-        });
+        };
+        let forward = planner.body(&forward).ok_or_else(unplanned)?;
         let mut tangent_given = state_given;
         tangent_given
             .extend(places(&directions, &state_rows, |row, total| Place::Seed { row, total }));
-        let tangent = planner.body(&Wanted {
+        let tangent = Wanted {
             outputs: places(&tangent_nodes, &out_blocks, out),
             given: tangent_given,
             ..Wanted::default()
-        });
-        let adjoint = planner.body(&Wanted {
+        };
+        let tangent = planner.body(&tangent).ok_or_else(unplanned)?;
+        let adjoint = Wanted {
             outputs: adjoint_outputs,
             given,
             sums: sums.contributions.clone(),
             ..Wanted::default()
-        });
+        };
+        let adjoint = planner.body(&adjoint).ok_or_else(unplanned)?;
 
         // From sums to gradients, on prepared numbers (given 0) and sums (given 1).
         let mut gather = WeightProgram::new(0);
@@ -198,7 +208,7 @@ impl Kernel {
         let needed = graph.needed(&weight_nodes, |n| gather.find(n).is_some());
         for node in needed.into_iter().filter(|&n| gather_reads(&graph, n)) {
             if gather.find(node).is_none() {
-                let at = prepared.offset(&graph, node);
+                let at = prepared.offset(&graph, node).ok_or_else(unplanned)?;
                 gather.place(node, At::Given(0, at));
             }
         }
@@ -206,7 +216,8 @@ impl Kernel {
         let mut at = 0;
         for (bar, weight) in derived.weights.iter().zip(&declared.weights) {
             if let Some(bar) = *bar {
-                gradients.push((at, weight.len(), gather.want(&graph, bar)));
+                let place = gather.want(&graph, bar).ok_or_else(unplanned)?;
+                gradients.push((at, weight.len(), place));
             }
             at += weight.len();
         }
@@ -309,7 +320,7 @@ impl Kernel {
         }
     }
 
-    /// out = f(t, state), leaving in `keep` what the adjoint will read (if `keep` is not empty).
+    /// out = f(t, state), leaving in `keep` what the adjoint will read: [`Kernel::n_kept`] numbers a sample.
     pub fn value(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
         exec::run(&self.forward, prepared, batch, (self.columns, self.tile), memory, ws);
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::graph::{Binary, Function, Graph, Input, Node, Shape};
-use super::syntax::{Operator, Syntax, Tree, parse};
+use super::syntax::{Id, Operator, Syntax, Tree, parse};
 use super::{Declarations, ExprError};
 use crate::nearest::known;
 
@@ -29,11 +29,12 @@ pub fn lower(
     block: &str,
 ) -> Result<Node, ExprError> {
     let tree = parse(text)?;
-    let mut lowering =
-        Lowering { graph, declared, text, values: Vec::with_capacity(tree.nodes.len()) };
+    let mut lowering = Lowering { graph, declared, text, values: Vec::new(), single: Vec::new() };
     for (syntax, span) in &tree.nodes {
         let value = lowering.value(*syntax, span.clone())?;
+        let single = lowering.is_single(*syntax, value, span)?;
         lowering.values.push(value);
+        lowering.single.push(single);
     }
     lowering.result(&tree, rows, block)
 }
@@ -43,6 +44,8 @@ struct Lowering<'a> {
     declared: &'a Declarations,
     text: &'a str,
     values: Vec<Value>,
+    /// For each value whether it is a 1 x 1 matrix that has taken in the identity.
+    single: Vec<bool>,
 }
 
 impl Lowering<'_> {
@@ -74,6 +77,41 @@ impl Lowering<'_> {
                 self.call(function.0..function.1, self.values[argument.index()])
             }
         }
+    }
+
+    /// Whether a value is a 1 x 1 matrix because of an `I` in it: where the network is one wide, it is what
+    /// `K - g*I` is. A number beside `I` would be that too, and must not be repeated over anything larger.
+    fn is_single(
+        &self,
+        syntax: Syntax,
+        value: Value,
+        span: &Range<usize>,
+    ) -> Result<bool, ExprError> {
+        let Value::Node(node) = value else { return Ok(false) };
+        let (a, b) = match syntax {
+            Syntax::Number(_) | Syntax::Name => return Ok(false),
+            Syntax::Neg(a) | Syntax::Transpose(a) | Syntax::Call { argument: a, .. } => (a, a),
+            Syntax::Binary(_, a, b) => (a, b),
+        };
+        let identity = |i: Id| matches!(self.values[i.index()], Value::Identity(_));
+        let takes_identity = matches!(syntax, Syntax::Binary(Operator::Add | Operator::Sub, ..))
+            && (identity(a) || identity(b));
+        let single = self.single[a.index()] || self.single[b.index()];
+        let larger = [a, b].into_iter().find_map(|i| match self.values[i.index()] {
+            Value::Node(x) if single && self.graph.shape(x).len() > 1 => Some(x),
+            _ => None,
+        });
+        match larger {
+            Some(x) => self.error(span.clone(), self.too_small(x)),
+            None => Ok((single || takes_identity) && self.graph.shape(node).is_number()),
+        }
+    }
+
+    fn too_small(&self, beside: Node) -> String {
+        let what = self.describe(beside);
+        format!(
+            "a number and `I` make a 1 x 1 matrix, and here is {what}; write s*I for s on the diagonal"
+        )
     }
 
     fn name(&mut self, span: Range<usize>) -> Result<Value, ExprError> {
@@ -325,6 +363,10 @@ impl Lowering<'_> {
             }
         };
         let shape = self.graph.shape(node);
+        if self.single[tree.root.index()] && rows > 1 {
+            let message = format!("the result is a 1 x 1 matrix, but `{block}` has {rows} rows");
+            return self.error(span, message);
+        }
         let fits = shape.cols == 1 && (shape.rows == rows || shape.rows == 1 && !shape.samples);
         if !fits {
             let what = self.describe(node);

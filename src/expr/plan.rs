@@ -162,23 +162,31 @@ impl Prepared {
         Prepared { program: WeightProgram::new(n_weights), ..Prepared::default() }
     }
 
-    pub fn offset(&mut self, graph: &Graph, node: Node) -> usize {
-        match self.program.want(graph, node) {
-            At::Own(at) | At::Given(_, at) => at,
+    /// Where a weight-like node stands among the prepared numbers.
+    pub fn offset(&mut self, graph: &Graph, node: Node) -> Option<usize> {
+        match self.program.want(graph, node)? {
+            At::Own(at) => Some(at),
+            At::Given(..) => None,
         }
     }
 
-    fn repeated(&mut self, graph: &Graph, node: Node, rows: usize, columns: usize) -> usize {
+    fn repeated(
+        &mut self,
+        graph: &Graph,
+        node: Node,
+        rows: usize,
+        columns: usize,
+    ) -> Option<usize> {
         if let Some(&at) = self.seen.get(&(node, rows)) {
-            return at;
+            return Some(at);
         }
-        let from = self.offset(graph, node);
+        let from = self.offset(graph, node)?;
         let length = graph.shape(node).len();
         let tile = rows * columns;
         let to = self.program.reserve(tile);
         self.repeats.push(Repeat { from, length, to, tile });
         self.seen.insert((node, rows), to);
-        to
+        Some(to)
     }
 }
 
@@ -196,6 +204,9 @@ pub(super) struct Wanted {
 }
 
 /// Makes bodies that share prepared numbers. `columns` samples make a tile.
+///
+/// `None`, here and below, is a value whose place or operation is not known: a fault of the planner, which is
+/// told as such, for a default in its place would read other numbers.
 pub(super) struct Planner<'a> {
     pub graph: &'a Graph,
     pub prepared: &'a mut Prepared,
@@ -203,43 +214,51 @@ pub(super) struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    pub fn body(&mut self, wanted: &Wanted) -> Body {
+    pub fn body(&mut self, wanted: &Wanted) -> Option<Body> {
         let mut work = Work::new(self.graph, wanted);
         work.place_all(wanted);
         let last = work.phase.values().copied().max().unwrap_or(0);
         let mut steps = Vec::new();
         for phase in 0..=last {
-            self.products(&work, wanted, phase, &mut steps);
-            self.tiles(&work, wanted, phase, phase == last, &mut steps);
+            self.products(&work, wanted, phase, &mut steps)?;
+            self.tiles(&work, wanted, phase, phase == last, &mut steps)?;
         }
-        Body { steps, scratch: work.scratch }
+        Some(Body { steps, scratch: work.scratch })
     }
 
-    fn products(&mut self, work: &Work, wanted: &Wanted, phase: usize, steps: &mut Vec<Step>) {
+    fn products(
+        &mut self,
+        work: &Work,
+        wanted: &Wanted,
+        phase: usize,
+        steps: &mut Vec<Step>,
+    ) -> Option<()> {
         let graph = self.graph;
+        let place = |node: Node| work.places.get(&node).copied();
         for &node in work.order.iter().filter(|n| work.phase.get(n) == Some(&phase)) {
             let Op::Product { left, left_t, right, .. } = graph.op(node) else { continue };
             let right_rows = graph.shape(right).rows;
             if graph.shape(left).samples {
                 for &(_, into) in wanted.sums.iter().filter(|s| s.0 == node) {
                     let (rows, cols) = (graph.shape(left).rows, right_rows);
-                    let (left, right) = (work.places[&left], work.places[&right]);
+                    let (left, right) = (place(left)?, place(right)?);
                     steps.push(Step::Outer { into, left, rows, right, cols });
                 }
             } else {
                 let shape = graph.shape(left);
                 steps.push(Step::Product {
-                    to: work.places[&node],
+                    to: place(node)?,
                     rows: graph.shape(node).rows,
-                    left: self.prepared.offset(graph, left),
+                    left: self.prepared.offset(graph, left)?,
                     left_rows: shape.rows,
                     left_cols: shape.cols,
                     left_t,
-                    right: work.places[&right],
+                    right: place(right)?,
                     right_rows,
                 });
             }
         }
+        Some(())
     }
 
     /// The loop of a phase.
@@ -250,12 +269,12 @@ impl Planner<'_> {
         phase: usize,
         last: bool,
         steps: &mut Vec<Step>,
-    ) {
+    ) -> Option<()> {
         let mut tape = Tape::new(work);
         for &node in work.order.iter().filter(|n| work.phase.get(n) == Some(&phase)) {
             let is_product = matches!(self.graph.op(node), Op::Product { .. });
             if !is_product && !work.inlined.contains(&node) {
-                self.tile(&mut tape, wanted, node);
+                self.tile(&mut tape, wanted, node)?;
             }
         }
         // Outputs that stand elsewhere are copied when they are known.
@@ -265,11 +284,7 @@ impl Planner<'_> {
                 continue;
             }
             let rows = self.graph.shape(node).rows;
-            let number = self.graph.as_number(node);
-            let arg = match self.arg(&mut tape, node) {
-                Some(arg) => arg,
-                None => self.numbered(&mut tape, number.unwrap_or(0.0), rows),
-            };
+            let arg = self.arg(&mut tape, node)?;
             let tile = if to.contiguous(rows) {
                 Tile::Sum { constant: 0.0, terms: vec![(1.0, arg)] }
             } else {
@@ -280,82 +295,73 @@ impl Planner<'_> {
         if !tape.tiles.is_empty() {
             steps.push(Step::Loop { tiles: tape.tiles, folds: tape.folds, temps: tape.temps });
         }
+        Some(())
     }
 
-    fn tile(&mut self, tape: &mut Tape, wanted: &Wanted, node: Node) {
+    fn tile(&mut self, tape: &mut Tape, wanted: &Wanted, node: Node) -> Option<()> {
         let graph = self.graph;
         let rows = graph.shape(node).rows;
         if !graph.shape(node).samples {
-            let Op::Reduce(a) = graph.op(node) else { return };
+            let Op::Reduce(a) = graph.op(node) else { return None };
             let from = graph.shape(a).rows;
-            if let Some(arg) = self.arg(tape, a) {
-                for &(_, into) in wanted.sums.iter().filter(|s| s.0 == node) {
-                    tape.tiles.push(TileStep {
-                        to: Place::Temp(usize::MAX),
-                        rows: from,
-                        tile: Tile::Accumulate(tape.folds.len(), arg),
-                    });
-                    tape.folds.push(Fold { rows: from, into, into_rows: rows });
-                }
+            let arg = self.arg(tape, a)?;
+            for &(_, into) in wanted.sums.iter().filter(|s| s.0 == node) {
+                tape.tiles.push(TileStep {
+                    to: Place::Temp(usize::MAX),
+                    rows: from,
+                    tile: Tile::Accumulate(tape.folds.len(), arg),
+                });
+                tape.folds.push(Fold { rows: from, into, into_rows: rows });
             }
-            return;
+            return Some(());
         }
-        let tile = self.operation(tape, node);
+        let tile = self.operation(tape, node)?;
         let to = match tape.work.places.get(&node) {
             Some(&place) => place,
             None => tape.fresh(node),
         };
         tape.tiles.push(TileStep { to, rows, tile });
+        Some(())
     }
 
-    fn operation(&mut self, tape: &mut Tape, node: Node) -> Tile {
+    fn operation(&mut self, tape: &mut Tape, node: Node) -> Option<Tile> {
         let graph = self.graph;
-        let known = |arg: Option<Arg>| arg.unwrap_or(Arg::Repeated(0));
-        match graph.op(node) {
+        Some(match graph.op(node) {
             Op::Map(f, a) => {
                 if tape.work.inlined.contains(&a)
                     && let Op::Binary(Binary::Add, x, y) = graph.op(a)
                 {
-                    return Tile::MapSum(f, known(self.arg(tape, x)), known(self.arg(tape, y)));
+                    return Some(Tile::MapSum(f, self.arg(tape, x)?, self.arg(tape, y)?));
                 }
-                Tile::Map(f, known(self.arg(tape, a)))
+                Tile::Map(f, self.arg(tape, a)?)
             }
-            Op::Power(a, p) => Tile::Power(known(self.arg(tape, a)), p.get()),
+            Op::Power(a, p) => Tile::Power(self.arg(tape, a)?, p.get()),
             Op::Binary(Binary::Mul, a, b) if graph.as_number(a).is_none() => {
                 for (u, bell) in [(a, b), (b, a)] {
                     if tape.work.inlined.contains(&bell)
                         && let Some(inner) = bell_of(graph, bell)
                     {
-                        return Tile::Bell(known(self.arg(tape, u)), known(self.arg(tape, inner)));
+                        return Some(Tile::Bell(self.arg(tape, u)?, self.arg(tape, inner)?));
                     }
                 }
-                Tile::Binary(Binary::Mul, known(self.arg(tape, a)), known(self.arg(tape, b)))
+                Tile::Binary(Binary::Mul, self.arg(tape, a)?, self.arg(tape, b)?)
             }
-            Op::Binary(op @ (Binary::Div | Binary::Pow), a, b) => {
-                match (graph.as_number(a), graph.as_number(b)) {
-                    (Some(c), _) => {
-                        let c = self.numbered(tape, c, graph.shape(node).rows);
-                        Tile::Binary(op, c, known(self.arg(tape, b)))
-                    }
-                    (_, Some(c)) if op == Binary::Div => Tile::Sum {
-                        constant: 0.0,
-                        terms: vec![(1.0 / c, known(self.arg(tape, a)))],
-                    },
-                    (_, Some(c)) => Tile::Power(known(self.arg(tape, a)), c),
-                    _ => Tile::Binary(op, known(self.arg(tape, a)), known(self.arg(tape, b))),
+            Op::Binary(op @ (Binary::Div | Binary::Pow), a, b) => match graph.as_number(b) {
+                Some(c) if op == Binary::Div => {
+                    Tile::Sum { constant: 0.0, terms: vec![(1.0 / c, self.arg(tape, a)?)] }
                 }
-            }
+                Some(c) => Tile::Power(self.arg(tape, a)?, c),
+                None => Tile::Binary(op, self.arg(tape, a)?, self.arg(tape, b)?),
+            },
             Op::Neg(_) | Op::Binary(..) => {
                 let mut sum = (0.0, Vec::new());
-                self.flatten(tape, node, 1.0, &mut sum, true);
+                self.flatten(tape, node, 1.0, &mut sum, true)?;
                 Tile::Sum { constant: sum.0, terms: sum.1 }
             }
-            Op::Broadcast(a) if graph.shape(a).samples => Tile::Spread(known(self.arg(tape, a))),
-            Op::Reduce(a) => {
-                Tile::RowSum { from: graph.shape(a).rows, of: known(self.arg(tape, a)) }
-            }
-            _ => Tile::Sum { constant: 0.0, terms: Vec::new() },
-        }
+            Op::Broadcast(a) if graph.shape(a).samples => Tile::Spread(self.arg(tape, a)?),
+            Op::Reduce(a) => Tile::RowSum { from: graph.shape(a).rows, of: self.arg(tape, a)? },
+            _ => return None,
+        })
     }
 
     /// Writes a tree of sums, differences, signs and numbers as one sum.
@@ -366,21 +372,21 @@ impl Planner<'_> {
         factor: f64,
         sum: &mut (f64, Vec<(f64, Arg)>),
         root: bool,
-    ) {
+    ) -> Option<()> {
         let graph = self.graph;
         if let Some(c) = graph.as_number(node) {
             sum.0 += factor * c;
-            return;
+            return Some(());
         }
         if root || tape.work.inlined.contains(&node) {
             match graph.op(node) {
                 Op::Neg(a) => return self.flatten(tape, a, -factor, sum, false),
                 Op::Binary(Binary::Add, a, b) => {
-                    self.flatten(tape, a, factor, sum, false);
+                    self.flatten(tape, a, factor, sum, false)?;
                     return self.flatten(tape, b, factor, sum, false);
                 }
                 Op::Binary(Binary::Sub, a, b) => {
-                    self.flatten(tape, a, factor, sum, false);
+                    self.flatten(tape, a, factor, sum, false)?;
                     return self.flatten(tape, b, -factor, sum, false);
                 }
                 Op::Binary(Binary::Mul, a, b) => {
@@ -391,42 +397,32 @@ impl Planner<'_> {
                 _ => {}
             }
         }
-        if let Some(arg) = self.arg(tape, node) {
-            sum.1.push((factor, arg));
-        }
+        sum.1.push((factor, self.arg(tape, node)?));
+        Some(())
     }
 
-    /// A number as a repeated tile.
-    fn numbered(&mut self, tape: &mut Tape, c: f64, rows: usize) -> Arg {
-        let to = tape.fresh_unnamed();
-        tape.tiles.push(TileStep { to, rows, tile: Tile::Sum { constant: c, terms: Vec::new() } });
-        Arg::At(to)
-    }
-
-    /// Where the tile of a node is read. `None` for a number known beforehand.
+    /// Where the tile of a node is read; what stands nowhere yet is computed here.
     fn arg(&mut self, tape: &mut Tape, node: Node) -> Option<Arg> {
         let graph = self.graph;
         let rows = graph.shape(node).rows;
-        if graph.as_number(node).is_some() {
-            return None;
-        }
-        if let Op::Broadcast(a) = graph.op(node)
-            && !graph.shape(a).samples
-        {
-            return Some(Arg::Repeated(self.prepared.repeated(graph, a, rows, self.columns)));
-        }
         if let Some(&place) = tape.temp_of.get(&node) {
             return Some(Arg::At(place));
         }
-        match tape.work.places.get(&node) {
-            Some(&place) if place.contiguous(rows) => Some(Arg::At(place)),
-            Some(&place) => {
-                let to = tape.fresh(node);
-                tape.tiles.push(TileStep { to, rows, tile: Tile::Gather(place) });
-                Some(Arg::At(to))
-            }
-            None => None,
+        if graph.as_number(node).is_none()
+            && let Op::Broadcast(a) = graph.op(node)
+            && !graph.shape(a).samples
+        {
+            return Some(Arg::Repeated(self.prepared.repeated(graph, a, rows, self.columns)?));
         }
+        let tile = match (tape.work.places.get(&node), graph.as_number(node)) {
+            (Some(&place), _) if place.contiguous(rows) => return Some(Arg::At(place)),
+            (Some(&place), _) => Tile::Gather(place),
+            (None, Some(constant)) => Tile::Sum { constant, terms: Vec::new() },
+            (None, None) => self.operation(tape, node)?,
+        };
+        let to = tape.fresh(node);
+        tape.tiles.push(TileStep { to, rows, tile });
+        Some(Arg::At(to))
     }
 }
 
@@ -444,6 +440,8 @@ struct Work<'a> {
     graph: &'a Graph,
     /// Nodes to compute, arguments first.
     order: Vec<Node>,
+    /// Nodes that are wanted for themselves, beside what reads them.
+    targets: HashSet<Node>,
     phase: HashMap<Node, usize>,
     users: HashMap<Node, Vec<Node>>,
     places: HashMap<Node, Place>,
@@ -486,19 +484,26 @@ impl<'a> Work<'a> {
             phase.insert(node, at);
         }
         let places = wanted.given.clone();
-        let mut work =
-            Work { graph, order, phase, users, places, inlined: HashSet::new(), scratch: 0 };
-        let kept: HashSet<Node> = targets.into_iter().collect();
-        work.inline(&kept);
+        let mut work = Work {
+            graph,
+            order,
+            targets: targets.into_iter().collect(),
+            phase,
+            users,
+            places,
+            inlined: HashSet::new(),
+            scratch: 0,
+        };
+        work.inline();
         work
     }
 
     /// Marks nodes that their only user swallows.
-    fn inline(&mut self, targets: &HashSet<Node>) {
+    fn inline(&mut self) {
         let graph = self.graph;
         let only_user = |work: &Work, n: Node, by: Node| {
             work.phase.contains_key(&n)
-                && !targets.contains(&n)
+                && !work.targets.contains(&n)
                 && work.phase.get(&n) == work.phase.get(&by)
                 && work.users.get(&n).is_some_and(|u| u.iter().all(|&x| x == by))
         };
@@ -519,7 +524,8 @@ impl<'a> Work<'a> {
                         self.inlined.insert(a);
                     }
                 }
-                Op::Binary(Binary::Mul, a, b) if graph.as_number(a).is_none() => {
+                // A bell that is both factors is read as a value.
+                Op::Binary(Binary::Mul, a, b) if graph.as_number(a).is_none() && a != b => {
                     for bell in [b, a] {
                         if let Op::Binary(Binary::Sub, _, square) = graph.op(bell)
                             && bell_of(graph, bell).is_some()
@@ -560,7 +566,8 @@ impl<'a> Work<'a> {
         for &(node, place) in wanted.keep.iter().chain(&wanted.outputs) {
             let computed = self.phase.contains_key(&node);
             let product = matches!(graph.op(node), Op::Product { .. });
-            let direct = place.contiguous(rows(node)) || product && !self.used_in_loops(node);
+            // Elsewhere only a product that nothing reads: blocks of one column after another interlock.
+            let direct = place.contiguous(rows(node)) || product && !self.users.contains_key(&node);
             if computed && direct && !self.places.contains_key(&node) {
                 self.places.insert(node, place);
             }
@@ -616,15 +623,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether a tile operation reads the node.
-    fn used_in_loops(&self, node: Node) -> bool {
-        let users = self.users.get(&node).map_or(&[][..], Vec::as_slice);
-        users.iter().any(|u| !matches!(self.graph.op(*u), Op::Product { .. }))
-    }
-
     /// The place of the value that replaces this product in the loop behind it: an elementwise operation
-    /// that is the only reader, and whose place is known and of the same size.
+    /// that is the only reader, and whose place is known and of the same size. Not for a product that is wanted
+    /// for itself: it would be gone.
     fn end_of_chain(&self, product: Node, claimed: &HashSet<Place>) -> Option<Place> {
+        if self.targets.contains(&product) {
+            return None;
+        }
         let graph = self.graph;
         let phase = self.phase[&product];
         let mut node = product;
@@ -664,13 +669,9 @@ impl<'a> Tape<'a> {
         Tape { work, tiles: Vec::new(), folds: Vec::new(), temp_of: HashMap::new(), temps: 0 }
     }
 
-    fn fresh_unnamed(&mut self) -> Place {
-        self.temps += 1;
-        Place::Temp(self.temps - 1)
-    }
-
     fn fresh(&mut self, node: Node) -> Place {
-        let place = self.fresh_unnamed();
+        let place = Place::Temp(self.temps);
+        self.temps += 1;
         self.temp_of.insert(node, place);
         place
     }

@@ -99,14 +99,14 @@ fn show(
     // What a derivative reads of the value gets its name there.
     let everything = [targets.value.as_slice(), &targets.jvp, &targets.vjp].concat();
     let uses = printer.uses(&everything);
-    let equations = printer.section(&targets.value, value, &uses, ("a", alone[0]));
+    let equations = printer.section(&targets.value, value, &uses, ("ace", alone[0]));
     let derivative = |targets: &[Option<Node>], labels, name| {
         let mut printer = printer.clone();
         let uses = printer.uses(targets);
         printer.section(targets, labels, &uses, name)
     };
-    let jvp = derivative(&targets.jvp, jvp, ("v", alone[1]));
-    let vjp = derivative(&targets.vjp, vjp, ("z", alone[2]));
+    let jvp = derivative(&targets.jvp, jvp, ("vwr", alone[1]));
+    let vjp = derivative(&targets.vjp, vjp, ("zxm", alone[2]));
 
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let states = declared.state.iter().map(|b| (b.name.clone(), b.rows.to_string()));

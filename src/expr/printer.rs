@@ -45,6 +45,14 @@ impl<'a> Names<'a> {
         Names { formula, state_directions, weight_directions, cotangents, taken }
     }
 
+    /// The first of some letters that is no name by itself, or the very first: `z1` beside a block `z` would
+    /// look like a part of it.
+    fn letter(&self, letters: &'static str) -> &'static str {
+        let free = |at: &usize| !self.taken.contains(&letters[*at..=*at]);
+        let at = (0..letters.len()).find(free).unwrap_or(0);
+        &letters[at..=at]
+    }
+
     fn input(&self, input: Input) -> &str {
         let declared = &self.formula.declared;
         match input {
@@ -123,14 +131,15 @@ impl<'a> Printer<'a> {
     }
 
     /// The lines of `targets`, under these labels, and before them of the parts that get names: what is used
-    /// more than once or is long. They are numbered from 1 behind a prefix; a name that is alone has no number.
+    /// more than once or is long. They are numbered from 1 behind one of `letters`; a name that is alone has no number.
     pub fn section(
         &mut self,
         targets: &[Option<Node>],
         labels: Vec<String>,
         uses: &HashMap<Node, usize>,
-        (prefix, alone): (&'static str, bool),
+        (letters, alone): (&'static str, bool),
     ) -> Vec<(String, String)> {
+        let prefix = self.names.letter(letters);
         let mut section = Section { lines: Vec::new(), prefix, alone, next: 1 };
         let outputs: HashSet<Node> =
             targets.iter().flatten().map(|&n| self.behind_broadcast(n)).collect();

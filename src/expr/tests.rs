@@ -250,6 +250,82 @@ fn derivatives_of_blocks() {
     check_derivatives(&relu, 1, 2.0);
 }
 
+/// A value that is written into the place of what is made of it, or read by two: each stays what it is.
+#[test]
+fn what_is_computed_beside_a_value_leaves_it_alone() {
+    for (rhs, f) in [
+        ("(1 - y.^2).^2", (|y| (1.0 - y * y).powi(2)) as fn(f64) -> f64),
+        ("1 - (1 - y.^2).^2", |y| 1.0 - (1.0 - y * y).powi(2)),
+        ("(1 - tanh(y).^2).^2", |y| (1.0 - y.tanh().powi(2)).powi(2)),
+        ("y .* (1 - (1 - y.^2).^2)", |y| y * (1.0 - (1.0 - y * y).powi(2))),
+    ] {
+        let kernel = kernel(&[("y", 3)], &[], &[], &[rhs]);
+        let case = Case { kernel: &kernel, t: 0.0, batch: 5, arch: Arch::new() };
+        let y = noise(15, 1);
+        let by_hand: Vec<f64> = y.iter().map(|&y| f(y)).collect();
+        assert!(norm(&moved(&case.value(&y, &[]).0, -1.0, &by_hand)) < 1e-14, "{rhs}");
+        check_derivatives(&kernel, 5, 0.0);
+    }
+    let (n, batch) = (3, 5);
+    for (first, f) in [
+        ("tanh(K*q)", (|_, z: &[f64]| z.iter().map(|z| z.tanh()).collect()) as OfBlock),
+        ("L*(K*q)", |l, z| (0..3).map(|i| (0..3).map(|j| l[i + 3 * j] * z[j]).sum()).collect()),
+    ] {
+        let blocks = [("p", n), ("q", n)];
+        let kernel = kernel(&blocks, &[("K", n, n), ("L", n, n)], &[], &[first, "K*q"]);
+        let case = Case { kernel: &kernel, t: 0.0, batch, arch: Arch::new() };
+        let (y, w) = (noise(2 * n * batch, 1), noise(2 * n * n, 2));
+        let (k, l) = w.split_at(n * n);
+        let by_hand: Vec<f64> = y
+            .chunks_exact(2 * n)
+            .flat_map(|y| {
+                let row = |i: usize| (0..n).map(|j| k[i + n * j] * y[n + j]).sum();
+                let z: Vec<f64> = (0..n).map(row).collect();
+                [f(l, &z), z].concat()
+            })
+            .collect();
+        let error = norm(&moved(&case.value(&y, &w).0, -1.0, &by_hand));
+        assert!(error < 1e-13, "{first}: {error:e}");
+        check_derivatives(&kernel, batch, 0.0);
+    }
+}
+
+/// A block as a function of weights and another block.
+type OfBlock = fn(&[f64], &[f64]) -> Vec<f64>;
+
+#[test]
+fn a_state_that_is_not_read_may_be_larger_than_what_is_computed() {
+    let mut formula = formula(&[("x", 600)], &[("b", 2, 1)], &[], &[]);
+    formula.outputs = vec![(Block { name: "y".into(), rows: 2 }, "b".into())];
+    let kernel = Kernel::new(formula, true).unwrap_or_else(|(_, error)| panic!("{error}"));
+    let case = Case { kernel: &kernel, t: 0.0, batch: 5, arch: Arch::new() };
+    let (gy, gw) = case.adjoint(&noise(3000, 1), &[0.5, 2.0], &[1.0; 10]);
+    assert_eq!((gy, gw), (vec![0.0; 3000], vec![5.0; 2]));
+}
+
+/// In a network one wide `K - g*I` is a number like any other; beside a matrix it is not.
+#[test]
+fn the_identity_beside_a_number_is_one_by_one() {
+    let narrow = kernel(&[("y", 1)], &[("K", 1, 1)], &[], &["tanh((K - K' - 0.1*I)*y)"]);
+    let case = Case { kernel: &narrow, t: 0.0, batch: 1, arch: Arch::new() };
+    assert_eq!(case.value(&[2.0], &[7.0]).0, [apply_tanh(-0.2)]);
+    let weights = [("K", 3, 3), ("s", 1, 1)];
+    for rhs in ["(K + (s + I))*y", "(s + I)*y", "(2 - I) .* y", "K*y + sum(s + I)", "s + I"] {
+        let error = match Kernel::new(formula(&[("y", 3)], &weights, &[], &[rhs]), true) {
+            Err((_, error)) => error.to_string(),
+            Ok(_) => panic!("{rhs} is read"),
+        };
+        assert!(error.contains("1 x 1 matrix"), "{rhs}: {error}");
+    }
+    for rhs in ["(K + (s*I + I))*y", "(s*I - 2*I)*y", "(K + I + s)*y"] {
+        assert!(Kernel::new(formula(&[("y", 3)], &weights, &[], &[rhs]), true).is_ok(), "{rhs}");
+    }
+}
+
+fn apply_tanh(x: f64) -> f64 {
+    functions::apply::<true>(Function::Tanh, x)
+}
+
 #[test]
 fn processors_agree() {
     let n = 7;

@@ -59,24 +59,28 @@ impl WeightProgram {
         start
     }
 
-    /// Adds what is missing to have `node`, and says where it is.
-    pub fn want(&mut self, graph: &Graph, node: Node) -> At {
+    /// Adds what is missing to have `node`, and says where it is. `None` if it comes from samples or inputs
+    /// that have no place.
+    pub fn want(&mut self, graph: &Graph, node: Node) -> Option<At> {
         for n in graph.needed(&[node], |n| self.places.contains_key(&n)) {
             if self.places.contains_key(&n) {
                 continue;
             }
+            let shape = graph.shape(n);
+            if shape.samples || matches!(graph.op(n), Op::Input(_)) {
+                return None;
+            }
             let mut args = [At::Own(0); 2];
             let mut shapes = [Shape::NUMBER; 2];
             for (i, arg) in graph.op(n).args().enumerate() {
-                args[i] = self.places.get(&arg).copied().unwrap_or(At::Own(0));
+                args[i] = self.find(arg)?;
                 shapes[i] = graph.shape(arg);
             }
-            let shape = graph.shape(n);
             let to = self.reserve(shape.len());
             self.steps.push(Step { op: graph.op(n), args, shapes, to, shape });
             self.places.insert(n, At::Own(to));
         }
-        self.places.get(&node).copied().unwrap_or(At::Own(0))
+        self.find(node)
     }
 
     /// Runs on `own`, whose reserved part is filled, reading `given` where a place says so.

@@ -66,6 +66,7 @@ struct Worker {
     opening_kept: Buffer,
     head_kept: Buffer,
     outputs: Buffer,
+    target: Buffer,
     slope: Buffer,
     lambda: Buffer,
     opening_sums: Buffer,
@@ -372,9 +373,9 @@ impl Worker {
                     network.loss.value_and_slope(z, Target::Class(label), factor, slope)
                 }
                 Targets::Values(values) => {
-                    let column: &[f64] =
-                        values.col(sample).try_as_col_major().map_or(&[], |c| c.as_slice());
-                    network.loss.value_and_slope(z, Target::Values(column), factor, slope)
+                    let target = self.target.sized(outputs);
+                    target.iter_mut().zip(values.col(sample).iter()).for_each(|(t, v)| *t = *v);
+                    network.loss.value_and_slope(z, Target::Values(target), factor, slope)
                 }
             };
             group.loss += loss;

@@ -19,7 +19,8 @@ pub struct Entry {
     pub cols: usize,
     /// Whether it belongs to the field.
     pub field: bool,
-    vector: bool,
+    /// Whether it is a vector or number rather than a matrix, which may have one column too.
+    pub(super) vector: bool,
 }
 
 impl Entry {

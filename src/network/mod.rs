@@ -292,7 +292,7 @@ impl Network {
         let mut theta = vec![0.0; self.n_parameters()];
         let lowest_only = matches!(self.flow.controls.basis, Basis::Legendre { .. });
         for entry in self.layout.entries() {
-            if entry.cols == 1 && !(entry.rows == 1 && entry.field) {
+            if entry.vector && !(entry.rows == 1 && entry.field) {
                 continue;
             }
             let scale = if entry.field { FIELD_SCALE } else { 1.0 };
