@@ -213,6 +213,11 @@ fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 
+/// A share of the scale; what agrees needs none.
+fn relative(apart: f64, scale: f64) -> f64 {
+    if apart == 0.0 { 0.0 } else { apart / scale }
+}
+
 /// The objective about a point.
 struct Point<'a> {
     fit: Fit<'a>,
@@ -271,7 +276,7 @@ impl Point<'_> {
         for step in [1e-2, 1e-3, 1e-4, 1e-5, 1e-6] {
             let mut at = |s: f64| self.value(s * step, d);
             let difference = (at(-2.0) - at(2.0) + 8.0 * (at(1.0) - at(-1.0))) / (12.0 * step);
-            let error = (exact - difference).abs() / scale;
+            let error = relative((exact - difference).abs(), scale);
             if error < best.error || best.error.is_nan() {
                 best = Difference { difference, step, error, ..best };
             }
@@ -327,7 +332,7 @@ fn transposes(
         field.vjp(at, pass, &mut back, &mut sums, &mut ws);
         let scale = norm(&u) * norm(&forward) + norm(&back) * norm(&v);
         let apart = (dot(&u, &forward) - dot(&back, &v)).abs();
-        let error = if apart == 0.0 { 0.0 } else { apart / scale };
+        let error = relative(apart, scale);
         rows.push(Transpose { t: *t, error });
     }
     rows
@@ -420,6 +425,23 @@ mod tests {
     #[test]
     fn right_derivatives_pass() {
         assert_eq!(failures(1.0, 1.0), [""; 0]);
+    }
+
+    #[test]
+    fn a_network_without_weights_has_the_gradient_of_its_differences() {
+        const FIXED: &str = r#"(
+            data: Flip(train: 10),
+            network: (
+                opening: Identity, field: Formula(state: {"y": "n"}, weights: {}, rhs: {"y": "-y"}),
+                controls: Constant, horizon: 1.0, method: "rk4", stepping: Fixed(steps: 2), head: Identity,
+            ),
+            loss: "squares",
+            training: (optimiser: Adam(rate: 0.1), epochs: 1),
+        )"#;
+        let model = Model::parse(FIXED, Path::new("model.ron"), &[]).unwrap();
+        let data = model.dataset().unwrap();
+        let report = gradcheck(&model.network(&data.schema).unwrap(), &data, 1).unwrap();
+        assert_eq!((report.parameters, report.failures()), (0, Vec::new()));
     }
 
     #[test]

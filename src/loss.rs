@@ -112,7 +112,8 @@ impl Loss {
         match self {
             Loss::Logistic => usize::from(z[0] > 0.0),
             Loss::Softmax | Loss::Squares => {
-                let best = z.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+                // Of equal ones the last of the reversed, which is the first.
+                let best = z.iter().enumerate().rev().max_by(|a, b| a.1.total_cmp(b.1));
                 best.map_or(0, |(i, _)| i)
             }
         }
@@ -187,6 +188,13 @@ mod tests {
                 assert!((slope[i] - 2.0 * difference).abs() < 1e-9, "{loss:?} {target:?}");
             }
         }
+    }
+
+    #[test]
+    fn of_equal_outputs_the_first_counts() {
+        assert_eq!(Loss::Softmax.class(&[0.5, 2.0, 2.0]), 1);
+        assert_eq!(Loss::Squares.class(&[0.0; 3]), 0);
+        assert_eq!(Loss::Logistic.class(&[0.0]), 0);
     }
 
     #[test]

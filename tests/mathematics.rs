@@ -144,6 +144,29 @@ fn targets_may_stand_by_rows() {
 }
 
 #[test]
+fn a_state_lost_in_the_last_sum_is_told() {
+    // k = tanh(K y + b) = 1 is finite, y + h k + .. is not.
+    let horizon = 1.5e308;
+    let flow = flow("resnet", 2, Basis::Constant, "euler", uniform(1, horizon));
+    let opening = Opening::Pad { width: 2 };
+    let network = Network::new(
+        &opening,
+        flow,
+        Head::Identity,
+        Loss::Squares,
+        Penalties::default(),
+        2,
+        Task::Targets(2),
+    );
+    let network = network.expect("fits together");
+    let theta = vec![1.0; network.n_parameters()];
+    let (x, y) = (Mat::from_fn(2, 1, |_, _| 1e308), Mat::zeros(2, 1));
+    let lost = Engine::new(&network).score(&theta, x.as_ref(), Targets::Values(y.as_ref()));
+    let broken = lost.expect_err("overflows").broken.expect("a place");
+    assert_eq!((broken.t, broken.stage), (horizon, None));
+}
+
+#[test]
 fn matrices_of_one_column_are_drawn_like_others() {
     let flow = |width| flow("resnet", width, Basis::Constant, "rk4", uniform(2, 1.0));
     for (network, name) in [

@@ -46,8 +46,8 @@ pub struct Tape {
 pub struct Broken {
     /// Time of the stage, t_n + c_i h_n.
     pub t: f64,
-    /// From 1.
-    pub stage: usize,
+    /// From 1; none for the final state.
+    pub stage: Option<usize>,
 }
 
 impl Flow {
@@ -255,10 +255,12 @@ impl Flow {
                 let (y, k) = (&stage[sample * width..], &stage[width * (batch + sample)..]);
                 if y[..width].iter().chain(&k[..width]).any(|x| !x.is_finite()) {
                     let t = self.times.distinct[self.times.of_stage[n * stages + i]].t;
-                    return Some(Broken { t, stage: i + 1 });
+                    return Some(Broken { t, stage: Some(i + 1) });
                 }
             }
         }
-        None
+        let end = &self.exit(memory, batch)[sample * width..(sample + 1) * width];
+        let t = *self.grid.last()?;
+        end.iter().any(|x| !x.is_finite()).then_some(Broken { t, stage: None })
     }
 }

@@ -62,7 +62,7 @@ pub fn score(
 fn failure(unfinished: Unfinished) -> Failure {
     let Unfinished { sample, broken } = unfinished;
     let cause = if broken.is_some() { Cause::State } else { Cause::Loss };
-    let (time, stage) = (broken.map(|b| b.t), broken.map(|b| b.stage));
+    let (time, stage) = (broken.map(|b| b.t), broken.and_then(|b| b.stage));
     Failure { time, stage, sample: Some(sample), ..Failure::new(cause) }
 }
 
