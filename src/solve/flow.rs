@@ -259,7 +259,7 @@ impl Flow {
                 }
             }
         }
-        let end = &self.exit(memory, batch)[sample * width..(sample + 1) * width];
+        let end = &self.exit(tape, batch)[sample * width..(sample + 1) * width];
         let t = *self.grid.last()?;
         end.iter().any(|x| !x.is_finite()).then_some(Broken { t, stage: None })
     }
