@@ -31,6 +31,16 @@ impl Buffer {
         &mut self.memory[self.start..self.start + length]
     }
 
+    /// The first `length` numbers; what was there stays in any case.
+    pub fn grown(&mut self, length: usize) -> &mut [f64] {
+        let held = self.memory.len() - self.start;
+        if held < length {
+            let old = std::mem::take(self);
+            self.sized(length)[..held].copy_from_slice(old.get());
+        }
+        self.sized(length)
+    }
+
     /// The first `length` numbers, all zero.
     pub fn zeroed(&mut self, length: usize) -> &mut [f64] {
         let numbers = self.sized(length);
@@ -59,6 +69,8 @@ mod tests {
         buffer.sized(3).copy_from_slice(&[1.0, 2.0, 3.0]);
         assert_eq!(buffer.sized(2), [1.0, 2.0]);
         assert_eq!(buffer.clone().sized(3), [1.0, 2.0, 3.0]);
+        let longer = buffer.get().len() + 1;
+        assert_eq!(buffer.grown(longer)[..3], [1.0, 2.0, 3.0]);
         assert_eq!(buffer.zeroed(3), [0.0; 3]);
     }
 }

@@ -6,8 +6,8 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::functions;
 use super::graph::{Binary, Function};
-use super::plan::{Arg, Body, Fold, Place, Step, Tile, TileStep};
-use super::vector::{map1, map2, sum_into};
+use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep};
+use super::vector::{Combination, combine, map1, map2, sum_into};
 use crate::buffer::Buffer;
 
 /// Memory that execution needs for itself; it grows to what is asked and stays.
@@ -16,7 +16,11 @@ pub struct Workspace {
     scratch: Buffer,
     temps: Buffer,
     folds: Buffer,
+    seeds: Buffer,
+    pub(super) held: Buffer,
     pub(super) weights: Buffer,
+    /// For a cotangent that a field wants as one block.
+    pub(crate) cotangent: Buffer,
     arch: Arch,
 }
 
@@ -32,6 +36,9 @@ impl Workspace {
             scratch: Buffer::default(),
             temps: Buffer::default(),
             folds: Buffer::default(),
+            seeds: Buffer::default(),
+            held: Buffer::default(),
+            cotangent: Buffer::default(),
             weights: Buffer::default(),
             arch: Arch::new(),
         }
@@ -44,12 +51,49 @@ impl Workspace {
     }
 }
 
+/// Evaluations at one time, next to each other in memory: what they add to sums over samples is added by one
+/// product for all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Series {
+    /// How many.
+    pub of: usize,
+    /// Which of them this is, from 0.
+    pub at: usize,
+    /// Whether the sums hold nothing yet, so that they are set and not added to.
+    pub fresh: bool,
+}
+
+impl Default for Series {
+    fn default() -> Series {
+        Series { of: 1, at: 0, fresh: false }
+    }
+}
+
+/// What goes on from the value k: next = own k + sum.
+pub struct Then<'a> {
+    /// The result.
+    pub next: &'a mut [f64],
+    /// The factor of the value.
+    pub own: f64,
+    /// The other terms.
+    pub sum: Combination<'a>,
+}
+
+impl Then<'_> {
+    /// next = own k + sum.
+    pub fn apply(self, k: &[f64]) {
+        let n = self.next.len();
+        let own = Some((self.own, k)).filter(|own| own.0 != 0.0);
+        combine(self.next, 0.0, self.sum.terms(0, n).chain(own));
+    }
+}
+
 /// The blocks of a call, each `rows * batch` long, a sample a column.
 #[derive(Default)]
 pub struct Memory<'a> {
     pub state: &'a [f64],
     /// Tangent or cotangent.
-    pub seed: &'a [f64],
+    pub seed: Combination<'a>,
     /// The formula's value, where the adjoint reads it.
     pub value: &'a [f64],
     /// What the forward pass left, where the adjoint reads it.
@@ -57,11 +101,17 @@ pub struct Memory<'a> {
     pub out: &'a mut [f64],
     /// Where the forward pass leaves what the adjoint will read.
     pub keep: &'a mut [f64],
+    /// What goes on from the value, in a forward pass.
+    pub then: Option<Then<'a>>,
+    /// Where the adjoint holds back what `sum_held` reads: for all evaluations of the series.
+    pub held: &'a mut [f64],
     /// Sums over samples, added to.
     pub sums: &'a mut [f64],
+    pub series: Series,
 }
 
 /// The memory of a call, by place.
+#[derive(Default)]
 struct Blocks<'a> {
     state: &'a [f64],
     seed: &'a [f64],
@@ -70,11 +120,18 @@ struct Blocks<'a> {
     prepared: &'a [f64],
     out: &'a mut [f64],
     keep: &'a mut [f64],
+    held: &'a mut [f64],
+    next: &'a mut [f64],
     scratch: &'a mut [f64],
     temps: &'a mut [f64],
+    /// What the cotangent, or what goes on from the value, is made of.
+    combination: Combination<'a>,
+    /// The factor of the value in what goes on from it.
+    own: f64,
     /// Whether this is a pass that writes the kept rows.
     keeps: bool,
     batch: usize,
+    series: Series,
     /// Numbers from one temporary tile to the next.
     tile: usize,
 }
@@ -96,6 +153,8 @@ enum Region {
     Prepared,
     Out,
     Keep,
+    Held,
+    Next,
     Scratch,
     Temps,
 }
@@ -122,6 +181,12 @@ impl Blocks<'_> {
             Place::Seed { row, total } => (Region::Seed, row, total),
             Place::Value { row, total } => (Region::Value, row, total),
             Place::Out { row, total } => (Region::Out, row, total),
+            Place::Next => (Region::Next, 0, rows),
+            Place::Held { start, row, total } => {
+                let Series { of, at, .. } = self.series;
+                let start = (start * of + total * at) * self.batch + row + total * sample;
+                return Run { buffer: Region::Held, start, stride: total };
+            }
         };
         Run { buffer, start: row + total * sample, stride: total }
     }
@@ -136,15 +201,17 @@ impl Blocks<'_> {
             Region::Prepared => self.prepared,
             Region::Out => self.out,
             Region::Keep => self.keep,
+            Region::Held => self.held,
+            Region::Next => self.next,
             Region::Scratch => self.scratch,
             Region::Temps => self.temps,
         }
     }
 
-    fn matrix(&self, run: Run, rows: usize) -> MatRef<'_, f64> {
+    fn matrix(&self, run: Run, rows: usize, columns: usize) -> MatRef<'_, f64> {
         let slice = &self.whole(run.buffer)[run.start..];
-        let length = run.stride * (self.batch - 1) + rows;
-        MatRef::from_column_major_slice_with_stride(&slice[..length], rows, self.batch, run.stride)
+        let length = run.stride * (columns - 1) + rows;
+        MatRef::from_column_major_slice_with_stride(&slice[..length], rows, columns, run.stride)
     }
 }
 
@@ -155,6 +222,8 @@ impl<'a> Blocks<'a> {
         match buffer {
             Region::Out => std::mem::take(&mut self.out),
             Region::Keep => std::mem::take(&mut self.keep),
+            Region::Held => std::mem::take(&mut self.held),
+            Region::Next => std::mem::take(&mut self.next),
             Region::Scratch => std::mem::take(&mut self.scratch),
             Region::Temps => std::mem::take(&mut self.temps),
             _ => &mut [],
@@ -166,6 +235,8 @@ impl<'a> Blocks<'a> {
         match buffer {
             Region::Out => self.out = slice,
             Region::Keep => self.keep = slice,
+            Region::Held => self.held = slice,
+            Region::Next => self.next = slice,
             Region::Scratch => self.scratch = slice,
             Region::Temps => self.temps = slice,
             _ => {}
@@ -185,26 +256,54 @@ pub(super) fn run(
     if batch == 0 {
         return;
     }
-    let Workspace { scratch, temps, folds, arch, .. } = workspace;
+    let Workspace { scratch, temps, folds, seeds, arch, .. } = workspace;
     let wanted_temps = body.steps.iter().map(|s| match s {
         Step::Loop { temps, .. } => *temps,
         _ => 0,
     });
     let scratch = scratch.sized(body.scratch * batch);
     let temps = temps.sized(wanted_temps.max().unwrap_or(0) * tile);
-    let sums = memory.sums;
+    let Memory { series, sums, held, .. } = memory;
+    let mut seed: &[f64] = &[];
+    match body.seeding {
+        Seeding::Tile => {}
+        Seeding::Block => {
+            seed = match memory.seed.block() {
+                Some(block) => block,
+                None => {
+                    let block = seeds.sized(memory.seed.length());
+                    memory.seed.write(block);
+                    block
+                }
+            };
+        }
+        Seeding::Held => {
+            let n = memory.seed.length();
+            memory.seed.write(&mut held[series.at * n..(series.at + 1) * n]);
+        }
+    }
+    let nothing = Then { next: &mut [], own: 0.0, sum: memory.seed };
+    let (then, after) = match body.then {
+        true => (memory.then.unwrap_or(nothing), None),
+        false => (nothing, memory.then),
+    };
     let mut blocks = Blocks {
         keeps: !memory.keep.is_empty(),
         state: memory.state,
-        seed: memory.seed,
+        seed,
         value: memory.value,
         kept: memory.kept,
         prepared,
         out: memory.out,
         keep: memory.keep,
+        held,
+        next: then.next,
+        combination: then.sum,
+        own: then.own,
         scratch,
         temps,
         batch,
+        series,
         tile,
     };
     for step in &body.steps {
@@ -221,7 +320,7 @@ pub(super) fn run(
                 let length = to.stride * (batch - 1) + rows;
                 let (out, after) = rest.split_at_mut(length);
                 let right = if from.buffer != to.buffer {
-                    blocks.matrix(from, right_rows)
+                    blocks.matrix(from, right_rows, batch)
                 } else {
                     let length = from.stride * (batch - 1) + right_rows;
                     let slice = if from.start < to.start {
@@ -242,26 +341,49 @@ pub(super) fn run(
                 matmul(out, Accum::Replace, left, right, 1.0, Par::Seq);
                 blocks.put(to.buffer, buffer);
             }
-            &Step::Outer { into, left, rows, right, cols } => {
-                let u = blocks.matrix(blocks.run(left, rows, 0), rows);
-                let v = blocks.matrix(blocks.run(right, cols, 0), cols);
-                let sum = &mut sums[into..into + rows * cols];
-                let sum = MatMut::from_column_major_slice_mut(sum, rows, cols);
-                matmul(sum, Accum::Add, u, v.transpose(), 1.0, Par::Seq);
-            }
+            Step::Outer(outer) => add_outer(outer, &blocks, sums, batch),
             Step::Loop { tiles, folds: wanted, .. } => {
                 let folds = folds.zeroed(wanted.len() * tile);
                 arch.dispatch(TileLoop { blocks: &mut blocks, tiles, columns, folds });
                 for (fold, sum) in wanted.iter().zip(folds.chunks_exact(tile)) {
-                    fold_into(fold, columns, sum, sums);
+                    fold_into(fold, columns, sum, sums, series.fresh);
                 }
             }
         }
     }
+    if let Some(then) = after {
+        then.apply(blocks.out);
+    }
 }
 
-fn fold_into(fold: &Fold, columns: usize, tile: &[f64], sums: &mut [f64]) {
+/// The products of a body over all evaluations of a series.
+pub(super) fn sum_held(body: &Body, batch: usize, memory: Memory<'_>) {
+    if batch == 0 {
+        return;
+    }
+    let Memory { state, value, kept, held, sums, series, .. } = memory;
+    let blocks = Blocks { state, value, kept, held, series, batch, ..Blocks::default() };
+    for outer in &body.outers {
+        add_outer(outer, &blocks, sums, batch * series.of);
+    }
+}
+
+/// `columns` are the samples, of one evaluation or of all of a series.
+fn add_outer(outer: &Outer, blocks: &Blocks<'_>, sums: &mut [f64], columns: usize) {
+    let &Outer { into, left, rows, right, cols, opens } = outer;
+    let u = blocks.matrix(blocks.run(left, rows, 0), rows, columns);
+    let v = blocks.matrix(blocks.run(right, cols, 0), cols, columns);
+    let sum = &mut sums[into..into + rows * cols];
+    let sum = MatMut::from_column_major_slice_mut(sum, rows, cols);
+    let accum = if opens && blocks.series.fresh { Accum::Replace } else { Accum::Add };
+    matmul(sum, accum, u, v.transpose(), 1.0, Par::Seq);
+}
+
+fn fold_into(fold: &Fold, columns: usize, tile: &[f64], sums: &mut [f64], fresh: bool) {
     let sums = &mut sums[fold.into..fold.into + fold.into_rows];
+    if fold.opens && fresh {
+        sums.fill(0.0);
+    }
     for column in tile[..fold.rows * columns].chunks_exact(fold.rows) {
         match sums {
             [one] => *one += column.iter().sum::<f64>(),
@@ -365,6 +487,9 @@ fn tile<const FMA: bool>(
         blocks.put(to.buffer, buffer);
         return;
     }
+    if step.to == Place::Next && blocks.next.is_empty() {
+        return;
+    }
     let to = blocks.run(step.to, rows, sample);
     let buffer = blocks.take(to.buffer);
     let (before, rest) = buffer.split_at_mut(to.start);
@@ -372,6 +497,14 @@ fn tile<const FMA: bool>(
     let reader = Reader { blocks, sample, to, before, after, length };
     let get = |arg: Arg| reader.get(arg, rows, length);
     match &step.tile {
+        Tile::Cotangent => {
+            sum_into(dst, 0.0, 0.0, blocks.combination.terms(rows * sample, length));
+        }
+        &Tile::Then(value) => {
+            let own = get(value).map(|k| (blocks.own, k)).filter(|own| own.0 != 0.0);
+            let others = blocks.combination.terms(rows * sample, length);
+            sum_into(dst, 0.0, 0.0, others.chain(own));
+        }
         Tile::Sum { constant, terms } => {
             let old: f64 = terms.iter().filter(|t| get(t.1).is_none()).map(|t| t.0).sum();
             let others = terms.iter().filter_map(|&(c, arg)| get(arg).map(|x| (c, x)));

@@ -6,7 +6,8 @@ use super::derive::{cotangents, tangents};
 use super::exec::{self, Memory, Workspace};
 use super::graph::{Function, Graph, Input, Node, Op, Shape};
 use super::lower::lower;
-use super::plan::{Body, Place, Planner, Prepared, TILE, Wanted};
+use super::body::{Body, Place};
+use super::plan::{Planner, Prepared, TILE, Wanted};
 use super::weights::{At, WeightProgram};
 use super::{ExprError, Formula};
 use crate::buffer::LINE;
@@ -151,7 +152,11 @@ impl Kernel {
             .collect();
 
         let mut given: HashMap<Node, Place> = state_places.iter().copied().collect();
-        given.extend(places(&seeds, &out_blocks, |row, total| Place::Seed { row, total }));
+        let cotangent: Vec<(Node, usize, usize)> = {
+            let total: usize = out_blocks.iter().sum();
+            let rows = out_blocks.iter().scan(0, |row, n| Some(std::mem::replace(row, *row + n)));
+            seeds.iter().zip(rows).map(|(&seed, row)| (seed, row, total)).collect()
+        };
         let targets: Vec<Node> = adjoint_outputs
             .iter()
             .map(|o| o.0)
@@ -176,13 +181,18 @@ impl Kernel {
         };
         let mut planner = Planner { graph: &graph, prepared: &mut prepared, columns };
         let state_given: HashMap<Node, Place> = state_places.iter().copied().collect();
+        let then = match derived.value.as_slice() {
+            &[value] => Some(value),
+            _ => None,
+        };
         let forward = Wanted {
             outputs: places(&derived.value, &out_blocks, out),
             given: state_given.clone(),
             keep: kept,
-            sums: Vec::new(),
+            then,
+            ..Wanted::default()
         };
-        let forward = planner.body(&forward).ok_or_else(unplanned)?;
+        let forward = planner.body(forward).ok_or_else(unplanned)?;
         let mut tangent_given = state_given;
         tangent_given
             .extend(places(&directions, &state_rows, |row, total| Place::Seed { row, total }));
@@ -191,14 +201,16 @@ impl Kernel {
             given: tangent_given,
             ..Wanted::default()
         };
-        let tangent = planner.body(&tangent).ok_or_else(unplanned)?;
+        let tangent = planner.body(tangent).ok_or_else(unplanned)?;
         let adjoint = Wanted {
             outputs: adjoint_outputs,
             given,
             sums: sums.contributions.clone(),
+            cotangent,
+            kept: n_kept,
             ..Wanted::default()
         };
-        let adjoint = planner.body(&adjoint).ok_or_else(unplanned)?;
+        let adjoint = planner.body(adjoint).ok_or_else(unplanned)?;
 
         // From sums to gradients, on prepared numbers (given 0) and sums (given 1).
         let mut gather = WeightProgram::new(0);
@@ -270,6 +282,11 @@ impl Kernel {
         self.n_kept
     }
 
+    /// Numbers a sample that the adjoint holds back for products over a series of evaluations.
+    pub fn n_held(&self) -> usize {
+        self.adjoint.held
+    }
+
     /// Numbers summed over samples by the adjoint.
     pub fn n_sums(&self) -> usize {
         self.n_sums
@@ -304,6 +321,11 @@ impl Kernel {
         self.behind_value().iter().any(kink)
     }
 
+    /// Whether t stands in the value.
+    pub fn depends_on_time(&self) -> bool {
+        self.behind_value().iter().any(|n| self.graph.op(*n) == Op::Time)
+    }
+
     fn behind_value(&self) -> Vec<Node> {
         self.graph.needed(&self.derived.value, |_| false)
     }
@@ -332,7 +354,36 @@ impl Kernel {
 
     /// out = (df/dy)' seed, and sums += what the gradient of the weights needs of these samples.
     pub fn adjoint(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
+        let mut held = std::mem::take(&mut ws.held);
+        let Memory { state, seed, value, kept, out, sums, series, .. } = memory;
+        let room = held.sized(self.n_held() * batch);
+        let first = Memory {
+            state,
+            seed,
+            value,
+            kept,
+            out,
+            held: &mut *room,
+            sums: &mut *sums,
+            series,
+            ..Memory::default()
+        };
+        self.pull(prepared, batch, first, ws);
+        let rest = Memory { state, value, kept, held: room, sums, series, ..Memory::default() };
+        self.sum_held(batch, rest);
+        ws.held = held;
+    }
+
+    /// [`Kernel::adjoint`] of one evaluation of a series, but for the sums that are held back
+    /// ([`Kernel::n_held`] numbers a sample) until [`Kernel::sum_held`].
+    pub fn pull(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
         exec::run(&self.adjoint, prepared, batch, (self.columns, self.tile), memory, ws);
+    }
+
+    /// Adds what [`Kernel::pull`] held back, for all evaluations of a series: their states, values and kept
+    /// numbers stand side by side.
+    pub fn sum_held(&self, batch: usize, memory: Memory<'_>) {
+        exec::sum_held(&self.adjoint, batch, memory);
     }
 
     /// gradient += (df/dw)' seed, from the sums over samples.

@@ -5,6 +5,7 @@
 //! text -> syntax tree -> graph (shapes, shared subexpressions) -> derivatives in the same graph -> plan -> numbers
 //! ```
 
+mod body;
 mod derive;
 mod error;
 mod exec;
@@ -12,6 +13,7 @@ mod functions;
 mod graph;
 mod kernel;
 mod lower;
+mod place;
 mod plan;
 mod print;
 #[cfg(test)]
@@ -26,11 +28,12 @@ mod written;
 mod tests;
 
 pub use error::ExprError;
-pub use exec::{Memory, Workspace};
+pub use exec::{Memory, Series, Then, Workspace};
 pub use graph::Function;
 pub use kernel::Kernel;
 pub use lower::function_names;
 pub use print::Shown;
+pub use vector::Combination;
 
 /// A block of rows of the state (or of an input or output) with its name.
 #[derive(Clone, Debug, PartialEq)]

@@ -88,6 +88,51 @@ fn pass(dst: &mut [f64], old: f64, constant: f64, f: impl Fn(usize) -> f64) {
     }
 }
 
+/// A linear combination of blocks of equal length: coefficients with slices, the first by itself and the
+/// others by where they begin in a memory that they share. A coefficient of zero is a term that is not there.
+#[derive(Clone, Copy, Default)]
+pub struct Combination<'a> {
+    /// A factor and its block.
+    pub first: (f64, &'a [f64]),
+    /// Where the other blocks stand.
+    pub memory: &'a [f64],
+    /// Their factors, and where each begins.
+    pub rest: &'a [(f64, usize)],
+}
+
+impl<'a> From<&'a [f64]> for Combination<'a> {
+    fn from(block: &'a [f64]) -> Combination<'a> {
+        Combination { first: (1.0, block), ..Combination::default() }
+    }
+}
+
+impl<'a> Combination<'a> {
+    /// The terms, of each `length` numbers from `start` on.
+    #[inline(always)]
+    pub fn terms(self, start: usize, length: usize) -> impl Iterator<Item = (f64, &'a [f64])> {
+        let Combination { first: (factor, block), memory, rest } = self;
+        let first = (factor != 0.0).then(|| (factor, &block[start..start + length]));
+        let rest = rest.iter();
+        first.into_iter().chain(rest.map(move |&(c, at)| (c, &memory[at + start..][..length])))
+    }
+
+    /// Numbers of a block; the first one is there even if its factor is zero.
+    pub fn length(self) -> usize {
+        self.first.1.len()
+    }
+
+    /// The block that this is, if it is no more than that.
+    pub fn block(self) -> Option<&'a [f64]> {
+        (self.first.0 == 1.0 && self.rest.is_empty()).then_some(self.first.1)
+    }
+
+    /// out = the combination.
+    pub fn write(self, out: &mut [f64]) {
+        let n = out.len();
+        combine(out, 0.0, self.terms(0, n));
+    }
+}
+
 struct Combine<'a, I> {
     dst: &'a mut [f64],
     old: f64,

@@ -279,25 +279,20 @@ impl Worker {
         group.right = 0;
         group.unfinished = None;
         group.outputs.clear();
-        if job.gradient {
-            self.sums.zeroed(network.flow.n_sums());
-            if let Start::Dense(kernel) = &network.opening {
-                self.opening_sums.zeroed(kernel.n_sums());
-            }
-            if let Some(kernel) = &network.head {
-                self.head_sums.zeroed(kernel.n_sums());
-            }
-        }
+        let first = blocks.start;
         for block in blocks {
             let end = ((block + 1) * job.block).min(job.samples.len());
             let samples = &job.samples[block * job.block..end];
             self.forward(network, shared, job, samples, group);
             if job.gradient {
-                self.backward(network, shared, samples.len());
+                self.backward(network, shared, samples.len(), block == first);
             }
         }
         if job.gradient {
-            self.gather(network, shared, group.gradient.zeroed(network.n_parameters()));
+            let gradient = group.gradient.zeroed(network.n_parameters());
+            if !job.samples.is_empty() {
+                self.gather(network, shared, gradient);
+            }
         }
     }
 
@@ -346,10 +341,7 @@ impl Worker {
             network.flow.forward_only(&shared.prepared, &mut self.tape, batch);
         }
         let z = self.outputs.sized(outputs * batch);
-        let exit = match job.gradient {
-            true => network.flow.exit(&self.tape, batch),
-            false => network.flow.state(&self.tape, batch, 0),
-        };
+        let exit = network.flow.exit(&self.tape, batch);
         match &network.head {
             Some(kernel) => {
                 let keep = self.head_kept.sized(kernel.n_kept() * batch);
@@ -385,8 +377,9 @@ impl Worker {
         }
     }
 
-    /// From the slopes of the loss back to the sums behind all gradients.
-    fn backward(&mut self, network: &Network, shared: &Shared, batch: usize) {
+    /// From the slopes of the loss back to the sums behind all gradients, which the first block sets.
+    fn backward(&mut self, network: &Network, shared: &Shared, batch: usize, first: bool) {
+        let series = expr::Series { fresh: first, ..expr::Series::default() };
         let width = network.width() * batch;
         let lambda = self.lambda.sized(width);
         let slope = &self.slope.get()[..network.outputs() * batch];
@@ -394,11 +387,12 @@ impl Worker {
             Some(kernel) => {
                 let memory = expr::Memory {
                     state: network.flow.exit(&self.tape, batch),
-                    seed: slope,
+                    seed: slope.into(),
                     value: &self.outputs.get()[..slope.len()],
                     kept: &self.head_kept.get()[..kernel.n_kept() * batch],
                     out: lambda,
                     sums: self.head_sums.sized(kernel.n_sums()),
+                    series,
                     ..expr::Memory::default()
                 };
                 kernel.adjoint(shared.head.get(), batch, memory, &mut self.workspace);
@@ -411,14 +405,16 @@ impl Worker {
             batch,
             lambda,
             self.sums.sized(network.flow.n_sums()),
+            first,
         );
         if let Start::Dense(kernel) = &network.opening {
             let memory = expr::Memory {
                 state: &self.x.get()[..network.features() * batch],
-                seed: lambda,
+                seed: (&*lambda).into(),
                 value: network.flow.state(&self.tape, batch, 0),
                 kept: &self.opening_kept.get()[..kernel.n_kept() * batch],
                 sums: self.opening_sums.sized(kernel.n_sums()),
+                series,
                 ..expr::Memory::default()
             };
             kernel.adjoint(shared.opening.get(), batch, memory, &mut self.workspace);

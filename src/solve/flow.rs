@@ -1,12 +1,14 @@
 //! The flow of a field over a fixed grid, for one block of samples, and its adjoint.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::grid::Times;
 use super::step;
 use crate::buffer::{Buffer, LINE};
 use crate::control::Controls;
-use crate::field::{At, Pass, VectorField, Workspace};
+use crate::expr::vector::combine;
+use crate::field::{At, Combination, Pull, Series, Then, VectorField, Workspace};
 use crate::tableau::Tableau;
 
 /// A field, its weights in time, a method, and a grid of steps.
@@ -22,6 +24,8 @@ pub struct Flow {
     pub grid: Vec<f64>,
     /// The distinct times of the stages.
     pub times: Times,
+    /// Evaluations one after the other that share a time, in the order of time.
+    series: Vec<Range<usize>>,
 }
 
 /// Prepared numbers at all distinct times, shared by all blocks.
@@ -31,15 +35,51 @@ pub struct Prepared {
 }
 
 /// The tape of one block at a time, with the memory for going over it.
+///
+/// What is of one kind stands together, one evaluation of the field after the other: neighbours in time that
+/// share their weights are one matrix.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
-    /// For each step and stage: Y, k, kept numbers; then the final state.
-    numbers: Buffer,
-    /// kbar, and zbar of each stage.
-    stages: Buffer,
+    /// Y of each stage; y_n is that of the first.
+    states: Buffer,
+    /// k of each stage.
+    slopes: Buffer,
+    /// What the field keeps of each stage.
+    kept: Buffer,
+    /// zbar of each stage of a step.
+    cotangents: Buffer,
+    /// What the field holds back of a series.
+    held: Buffer,
+    /// Factors, and where their blocks begin.
+    terms: Vec<(f64, usize)>,
+    /// Where the final state is among the states.
+    end: usize,
     /// What the field needs for itself.
     pub workspace: Workspace,
 }
+
+/// Which states and slopes stay.
+#[derive(Clone, Copy, PartialEq)]
+enum Keeps {
+    /// All, for the adjoint.
+    All,
+    /// Those that are still to be read.
+    Step,
+}
+
+impl Keeps {
+    /// Where Y_i of step n is among the states.
+    fn state(self, stages: usize, n: usize, i: usize) -> usize {
+        match self {
+            Keeps::All => n * stages + i,
+            Keeps::Step if i == 0 => n % 2,
+            Keeps::Step => 2 + i % 2,
+        }
+    }
+}
+
+/// Most evaluations of a series: with 64 samples each, their product over samples runs at full rate.
+const ABREAST: usize = 4;
 
 /// Where a state stopped being finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,8 +99,17 @@ impl Flow {
         grid: Vec<f64>,
     ) -> Flow {
         let tableau = tableau.reduced();
-        let times = Times::new(&grid, &tableau, &controls);
-        Flow { field, controls, tableau, grid, times }
+        let times = Times::new(&grid, &tableau, &controls, field.is_autonomous());
+        let mut series: Vec<Range<usize>> = Vec::new();
+        for (evaluation, number) in times.of_stage.iter().enumerate() {
+            match series.last_mut() {
+                Some(last) if times.of_stage[last.start] == *number && last.len() < ABREAST => {
+                    last.end += 1;
+                }
+                _ => series.push(evaluation..evaluation + 1),
+            }
+        }
+        Flow { field, controls, tableau, grid, times, series }
     }
 
     /// Rows of the state.
@@ -106,6 +155,11 @@ impl Flow {
         2 * self.width() + self.field.n_kept()
     }
 
+    /// Numbers a sample that a forward pass without a tape goes over.
+    pub fn step_rows(&self) -> usize {
+        (4 + self.stages()) * self.width() + self.field.n_kept()
+    }
+
     /// Forms the weights at all times, and what the field derives from them.
     pub fn prepare(&self, theta: &[f64], prepared: &mut Prepared) {
         let (n, w) = (self.prepared_stride(), self.field.n_weights());
@@ -117,8 +171,9 @@ impl Flow {
         }
     }
 
-    fn at<'a>(&self, prepared: &'a Prepared, batch: usize, step: usize, stage: usize) -> At<'a> {
-        let number = self.times.of_stage[step * self.stages() + stage];
+    /// The time of an evaluation.
+    fn at<'a>(&self, prepared: &'a Prepared, batch: usize, evaluation: usize) -> At<'a> {
+        let number = self.times.of_stage[evaluation];
         let start = number * self.prepared_stride();
         let prepared = &prepared.numbers.get()[start..start + self.field.n_prepared()];
         At { t: self.times.distinct[number].t, prepared, batch }
@@ -126,63 +181,75 @@ impl Flow {
 
     /// The tape's place for the state that enters the flow.
     pub fn entry<'a>(&self, tape: &'a mut Tape, batch: usize) -> &'a mut [f64] {
-        let numbers = tape.numbers.sized(self.tape_rows() * batch);
-        &mut numbers[..self.width() * batch]
+        tape.states.sized(self.width() * batch)
     }
 
-    /// The final state, after [`Flow::forward`].
+    /// The final state, after [`Flow::forward`] or [`Flow::forward_only`].
     pub fn exit<'a>(&self, tape: &'a Tape, batch: usize) -> &'a [f64] {
-        let end = self.tape_rows() * batch;
-        &tape.numbers.get()[end - self.width() * batch..end]
+        let width = self.width() * batch;
+        &tape.states.get()[tape.end * width..][..width]
     }
 
     /// The state at the beginning of a step (or at the end, for the number of steps), after a forward pass.
     pub fn state<'a>(&self, tape: &'a Tape, batch: usize, step: usize) -> &'a [f64] {
-        let start = step * self.stages() * self.stage_rows() * batch;
-        &tape.numbers.get()[start..start + self.width() * batch]
+        let width = self.width() * batch;
+        &tape.states.get()[step * self.stages() * width..][..width]
     }
 
     /// Solves forward from the entry, leaving all stages on the tape.
     pub fn forward(&self, prepared: &Prepared, tape: &mut Tape, batch: usize) {
-        self.solve(prepared, tape, batch, self.stages() * self.stage_rows() * batch);
+        self.solve(prepared, tape, batch, Keeps::All);
     }
 
-    /// Solves forward from the entry on the tape of one step; the final state is where the entry was.
+    /// Solves forward from the entry, leaving nothing but the final state.
     pub fn forward_only(&self, prepared: &Prepared, tape: &mut Tape, batch: usize) {
-        self.solve(prepared, tape, batch, 0);
+        self.solve(prepared, tape, batch, Keeps::Step);
     }
 
-    /// `advance` is from the tape of one step to that of the next.
-    fn solve(&self, prepared: &Prepared, tape: &mut Tape, batch: usize, advance: usize) {
-        let Tape { numbers, workspace, .. } = tape;
-        let tape = numbers.sized(self.tape_rows() * batch);
+    fn solve(&self, prepared: &Prepared, tape: &mut Tape, batch: usize, keeps: Keeps) {
         let (stages, width) = (self.stages(), self.width() * batch);
-        let rows = self.stage_rows() * batch;
-        for (n, times) in self.grid.windows(2).enumerate() {
-            let h = times[1] - times[0];
-            let start = n * advance;
-            for i in 0..stages {
-                let (done, rest) = tape[start..].split_at_mut(i * rows);
-                let k = |j: usize| &done[j * rows + width..j * rows + 2 * width];
-                let (state, rest) = rest.split_at_mut(width);
-                if i > 0 {
-                    step::stage(&self.tableau, i, h, &done[..width], k, state);
-                }
-                let (value, rest) = rest.split_at_mut(width);
-                let keep = &mut rest[..rows - 2 * width];
-                self.field.eval(self.at(prepared, batch, n, i), state, value, keep, workspace);
-            }
-            let (done, rest) = tape[start..].split_at_mut(stages * rows);
-            let k = |j: usize| &done[j * rows + width..j * rows + 2 * width];
-            step::advance(&self.tableau, h, &done[..width], k, &mut rest[..width]);
-            if advance == 0 {
-                tape.copy_within(stages * rows..stages * rows + width, 0);
-            }
+        let rows = self.field.n_kept() * batch;
+        let (states, evaluations) = match keeps {
+            Keeps::All => (self.steps() * stages + 1, self.steps() * stages),
+            Keeps::Step => (4, stages),
+        };
+        tape.end = keeps.state(stages, self.steps(), 0);
+        // The entry stays where it is: room that has to grow is grown with it.
+        let states = tape.states.grown(states * width);
+        let slopes = tape.slopes.sized(evaluations * width);
+        let kept = tape.kept.sized(evaluations * rows);
+        for evaluation in 0..self.steps() * stages {
+            let (n, i) = (evaluation / stages, evaluation % stages);
+            let h = self.grid[n + 1] - self.grid[n];
+            let next = match i + 1 < stages {
+                true => keeps.state(stages, n, i + 1),
+                false => keeps.state(stages, n + 1, 0),
+            };
+            let (before, rest) = states.split_at_mut(next * width);
+            let (next_state, after) = rest.split_at_mut(width);
+            let state = |slot: usize| match slot < next {
+                true => &before[slot * width..][..width],
+                false => &after[(slot - next - 1) * width..][..width],
+            };
+            let (y, point) = (state(keeps.state(stages, n, 0)), state(keeps.state(stages, n, i)));
+            let slot = evaluation % evaluations;
+            let (done, rest) = slopes.split_at_mut(slot * width);
+            let earlier = &done[(slot - i) * width..];
+            let row = step::row(&self.tableau, i + 1);
+            let terms = row[..i].iter().enumerate().filter(|(_, a)| **a != 0.0);
+            tape.terms.clear();
+            tape.terms.extend(terms.map(|(j, a)| (h * a, j * width)));
+            let sum = Combination { first: (1.0, y), memory: earlier, rest: &tape.terms };
+            let then = Then { next: next_state, own: h * row[i], sum };
+            let keep = &mut kept[slot * rows..][..rows];
+            let at = self.at(prepared, batch, evaluation);
+            self.field.eval_then(at, point, &mut rest[..width], keep, then, &mut tape.workspace);
         }
     }
 
     /// The adjoint of [`Flow::forward`], whose tape it reads: `lambda` comes in as the cotangent of the final
-    /// state and goes out as that of the entry; `sums` grow by what the weights' gradients need.
+    /// state and goes out as that of the entry; `sums` grow by what the weights' gradients need, or are set to
+    /// it if they are `fresh`.
     pub fn backward(
         &self,
         prepared: &Prepared,
@@ -190,33 +257,54 @@ impl Flow {
         batch: usize,
         lambda: &mut [f64],
         sums: &mut [f64],
+        fresh: bool,
     ) {
-        let Tape { numbers, stages: room, workspace } = tape;
         let (stages, width) = (self.stages(), self.width() * batch);
-        let rows = self.stage_rows() * batch;
-        let tape = numbers.sized(self.tape_rows() * batch);
-        let (kbar, zbars) = room.sized((stages + 1) * width).split_at_mut(width);
-        for (n, times) in self.grid.windows(2).enumerate().rev() {
-            let h = times[1] - times[0];
-            let start = n * stages * rows;
-            for i in (0..stages).rev() {
+        let rows = self.field.n_kept() * batch;
+        let Tape { states, slopes, kept, cotangents, held, terms, workspace, .. } = tape;
+        let (states, slopes, kept) = (states.get(), slopes.get(), kept.get());
+        let zbars = cotangents.sized(stages * width);
+        let held = held.sized(ABREAST * self.field.n_held() * batch);
+        for series in self.series.iter().rev() {
+            let number = self.times.of_stage[series.start];
+            let start = number * self.sums_stride();
+            let sums = &mut sums[start..start + self.field.n_sums()];
+            // Backwards, the last evaluation at a time is the first to add to its sums.
+            let fresh = fresh && self.times.last_of[number] < series.end;
+            let of = series.len();
+            let held = &mut held[..of * self.field.n_held() * batch];
+            for (at, evaluation) in series.clone().enumerate().rev() {
+                let (n, i) = (evaluation / stages, evaluation % stages);
+                let h = self.grid[n + 1] - self.grid[n];
                 let (front, later) = zbars.split_at_mut((i + 1) * width);
+                let (b, column) = step::column(&self.tableau, i);
+                terms.clear();
+                terms.extend(column.map(|(j, a)| (h * a, (j - i - 1) * width)));
+                let pull = Pull {
+                    y: &states[evaluation * width..][..width],
+                    k: &slopes[evaluation * width..][..width],
+                    kept: &kept[evaluation * rows..][..rows],
+                    u: Combination { first: (h * b, &*lambda), memory: later, rest: terms },
+                    held: &mut *held,
+                    series: Series { of, at, fresh: fresh && at + 1 == of },
+                };
                 let zbar = &mut front[i * width..];
-                let after = |j: usize| &later[(j - i - 1) * width..(j - i) * width];
-                if !step::stage_cotangent(&self.tableau, i, h, lambda, after, kbar) {
-                    zbar.fill(0.0);
-                    continue;
+                let time = self.at(prepared, batch, evaluation);
+                self.field.pull(time, pull, zbar, sums, workspace);
+                if i == 0 {
+                    combine(lambda, 1.0, zbars.chunks_exact(width).map(|zbar| (1.0, zbar)));
                 }
-                let stage = &tape[start + i * rows..start + (i + 1) * rows];
-                let (y, stage) = stage.split_at(width);
-                let (k, kept) = stage.split_at(width);
-                let number = self.times.of_stage[n * stages + i];
-                let start = number * self.sums_stride();
-                let sums = &mut sums[start..start + self.field.n_sums()];
-                let pass = Pass { y, k, kept, u: kbar };
-                self.field.vjp(self.at(prepared, batch, n, i), pass, zbar, sums, workspace);
             }
-            step::retreat(lambda, zbars.chunks_exact(width));
+            let first = series.start;
+            let whole = Pull {
+                y: &states[first * width..][..of * width],
+                k: &slopes[first * width..][..of * width],
+                kept: &kept[first * rows..][..of * rows],
+                u: Combination::default(),
+                held,
+                series: Series { of, at: 0, fresh },
+            };
+            self.field.sum_held(self.at(prepared, batch, first), whole, sums);
         }
     }
 
@@ -248,19 +336,20 @@ impl Flow {
     /// The first place on the tape where a sample's state or stage is not finite.
     pub fn first_broken(&self, tape: &Tape, batch: usize, sample: usize) -> Option<Broken> {
         let (stages, width) = (self.stages(), self.width());
-        let rows = self.stage_rows() * batch;
-        for n in 0..self.steps() {
-            for i in 0..stages {
-                let stage = &tape.numbers.get()[(n * stages + i) * rows..];
-                let (y, k) = (&stage[sample * width..], &stage[width * (batch + sample)..]);
-                if y[..width].iter().chain(&k[..width]).any(|x| !x.is_finite()) {
-                    let t = self.times.distinct[self.times.of_stage[n * stages + i]].t;
+        let lost = |memory: &[f64], number: usize| {
+            let column = &memory[(number * batch + sample) * width..][..width];
+            column.iter().any(|x| !x.is_finite())
+        };
+        for (n, step) in self.grid.windows(2).enumerate() {
+            for (i, c) in self.tableau.c.iter().enumerate() {
+                let number = n * stages + i;
+                if lost(tape.states.get(), number) || lost(tape.slopes.get(), number) {
+                    let t = step[0] + c * (step[1] - step[0]);
                     return Some(Broken { t, stage: Some(i + 1) });
                 }
             }
         }
-        let end = &self.exit(tape, batch)[sample * width..(sample + 1) * width];
         let t = *self.grid.last()?;
-        end.iter().any(|x| !x.is_finite()).then_some(Broken { t, stage: None })
+        lost(tape.states.get(), self.steps() * stages).then_some(Broken { t, stage: None })
     }
 }
