@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::functions;
 use super::graph::{Binary, Function};
 use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep};
-use super::vector::{Combination, combine, map1, map2, sum_into};
+use super::vector::{Combination, combine, map2, sum_into};
 use crate::buffer::Buffer;
 
 /// Memory that execution needs for itself; it grows to what is asked and stays.
@@ -510,9 +510,9 @@ fn tile<const FMA: bool>(
             let others = terms.iter().filter_map(|&(c, arg)| get(arg).map(|x| (c, x)));
             sum_into(dst, old, *constant, others);
         }
-        &Tile::Map(f, a) => map::<FMA>(dst, f, get(a)),
+        &Tile::Map(f, a) => functions::map::<FMA>(dst, f, get(a)),
         &Tile::MapSum(f, a, b) => map_sum::<FMA>(dst, f, get(a), get(b)),
-        &Tile::Power(a, p) => map1(dst, get(a), |x| functions::power(x, p)),
+        &Tile::Power(a, p) => functions::map_power(dst, get(a), p),
         &Tile::Binary(op, a, b) => {
             let (a, b) = (get(a), get(b));
             match op {
@@ -555,16 +555,6 @@ fn tile<const FMA: bool>(
 }
 
 #[inline(always)]
-fn map<const FMA: bool>(dst: &mut [f64], f: Function, a: Option<&[f64]>) {
-    macro_rules! each {
-        ($($name:ident)*) => {
-            match f { $(Function::$name => map1(dst, a, |x| functions::apply::<FMA>(Function::$name, x)),)* }
-        };
-    }
-    each!(Tanh Relu Step Sigmoid Softplus NormalCdf Sin Cos Exp Log Sqrt);
-}
-
-#[inline(always)]
 fn map_sum<const FMA: bool>(dst: &mut [f64], f: Function, a: Option<&[f64]>, b: Option<&[f64]>) {
     match f {
         Function::Tanh => map2(dst, a, b, |x, y| functions::tanh::<FMA>(x + y)),
@@ -572,7 +562,7 @@ fn map_sum<const FMA: bool>(dst: &mut [f64], f: Function, a: Option<&[f64]>, b: 
         Function::Sigmoid => map2(dst, a, b, |x, y| functions::sigmoid::<FMA>(x + y)),
         _ => {
             map2(dst, a, b, |x, y| x + y);
-            map::<FMA>(dst, f, None);
+            functions::map::<FMA>(dst, f, None);
         }
     }
 }

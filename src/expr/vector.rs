@@ -5,15 +5,6 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// dst[i] = f(a[i])
-#[inline(always)]
-pub(super) fn map1(dst: &mut [f64], a: Option<&[f64]>, f: impl Fn(f64) -> f64) {
-    match a {
-        Some(a) => dst.iter_mut().zip(a).for_each(|(d, &a)| *d = f(a)),
-        None => dst.iter_mut().for_each(|d| *d = f(*d)),
-    }
-}
-
 /// dst[i] = f(a[i], b[i])
 #[inline(always)]
 pub(super) fn map2(
