@@ -85,7 +85,7 @@ impl Products {
     /// Columns that would make more than 128 MB are left out.
     pub fn new(rows: usize, columns: usize) -> Products {
         let rows = rows.max(1);
-        let columns = columns.clamp(1, (MOST_NUMBERS / rows).max(1));
+        let columns = bounded(rows, columns);
         let threads = rayon::current_num_threads();
         // Numbers that are not special.
         let numbers = |length: usize| (0..length).map(|i| (1.0 + i as f64 * 0.7).sin()).collect();
@@ -154,6 +154,11 @@ impl Products {
     }
 }
 
+/// At least one column, and no more than make [`MOST_NUMBERS`].
+fn bounded(rows: usize, columns: usize) -> usize {
+    columns.clamp(1, (MOST_NUMBERS / rows).max(1))
+}
+
 /// The most bytes of memory that the process has had at once, where the system tells (Linux).
 pub fn peak_memory() -> Option<u64> {
     high_water_mark(&std::fs::read_to_string("/proc/self/status").ok()?)
@@ -217,8 +222,8 @@ mod tests {
 
     #[test]
     fn factors_are_bounded() {
-        let products = Products::new(1 << 10, usize::MAX);
-        assert_eq!((products.columns, products.right.len()), (1 << 14, MOST_NUMBERS));
+        assert_eq!(bounded(1 << 10, usize::MAX) << 10, MOST_NUMBERS);
+        assert_eq!([bounded(16, 1000), bounded(16, 0), bounded(MOST_NUMBERS + 1, 9)], [1000, 1, 1]);
         assert_eq!(Products::new(0, 0).out.len(), 1);
     }
 
