@@ -175,8 +175,8 @@ mod tests {
                 }
             }
         }
-        let cut = |width: usize, samples: usize| (width * samples) % columns(width) != 0;
-        assert!(cut(1, 2500) && cut(7, 200) && cut(300, 2) && columns(300) % 300 != 0);
+        let cut = |width: usize, samples: usize| !(width * samples).is_multiple_of(columns(width));
+        assert!(cut(1, 2500) && cut(7, 200) && cut(300, 2) && !columns(300).is_multiple_of(300));
     }
 
     #[test]

@@ -347,13 +347,13 @@ fn text(report: &Report) -> String {
     format!("{}\n\n{}", report.model.display(), table.to_string().trim_end())
 }
 
-/// Four digits that count.
+/// Three digits that count, and all before the point.
 fn digits(number: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();
     }
-    let before = number.abs().log10().floor().clamp(-6.0, 3.0) as i32;
-    format!("{number:.*}", (3 - before) as usize)
+    let before = number.abs().log10().floor().clamp(-6.0, 2.0) as i32;
+    format!("{number:.*}", (2 - before) as usize)
 }
 
 #[cfg(test)]
@@ -361,8 +361,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_digits_count() {
+    fn three_digits_count() {
         let shown = [12345.6, 1234.56, 12.3456, 1.0, 0.001_234_56, 0.0].map(digits);
-        assert_eq!(shown, ["12346", "1235", "12.35", "1.000", "0.001235", "0"]);
+        assert_eq!(shown, ["12346", "1235", "12.3", "1.00", "0.00123", "0"]);
     }
 }
