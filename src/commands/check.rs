@@ -208,11 +208,7 @@ fn training_facts(
     data: &Dataset,
 ) -> TrainingFacts {
     let (train, validation) = (data.train.count(), data.validation.count());
-    let flow = &network.flow;
-    // Opening and head are a product with a matrix each.
-    let matrices = network.layout().entries().iter().filter(|e| !e.field && e.shape().len() == 2);
-    let ends: usize = matrices.map(|entry| 2 * entry.rows * entry.cols).sum();
-    let forward = ends + flow.steps() * flow.stages() * field.kernel().flops();
+    let forward = forward_flops(network, field);
     let batch = model.training.batch.unwrap_or(train).min(train);
     let block = Engine::new(network).block().min(batch);
     TrainingFacts {
@@ -223,8 +219,17 @@ fn training_facts(
         gradient_flop: 3 * forward * train,
         evaluation_flop: forward * (train + validation),
         block_samples: block,
-        tape_bytes: flow.tape_rows() * block * size_of::<f64>(),
+        tape_bytes: network.flow.tape_rows() * block * size_of::<f64>(),
     }
+}
+
+/// Floating-point operations of the matrix products of a sample on its way forward.
+pub(super) fn forward_flops(network: &Network, field: &SymbolicField) -> usize {
+    let flow = &network.flow;
+    // Opening and head are a product with a matrix each.
+    let matrices = network.layout().entries().iter().filter(|e| !e.field && e.shape().len() == 2);
+    let ends: usize = matrices.map(|entry| 2 * entry.rows * entry.cols).sum();
+    ends + flow.steps() * flow.stages() * field.kernel().flops()
 }
 
 fn warnings(model: &Model, network: &Network, data: &Dataset) -> Vec<String> {
