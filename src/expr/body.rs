@@ -79,8 +79,12 @@ pub(super) enum Tile {
     MapSum(Function, Arg, Arg),
     Power(Arg, f64),
     Binary(Binary, Arg, Arg),
+    /// f(a + b), and a combination that goes on from it
+    MapSumThen(Function, Arg, Arg),
     /// u (1 - a^2): back through tanh
     Bell(Arg, Arg),
+    /// The same with the combination that comes in for u, and the result accumulated as well.
+    BellOf(Arg, usize),
     /// One row repeated over the destination's rows.
     Spread(Arg),
     /// The sum over `from` rows, in one row.
@@ -169,6 +173,70 @@ pub(super) struct Body {
     pub held: usize,
     /// Whether a loop goes on from the value; otherwise that is done when the body has ended.
     pub then: bool,
+}
+
+/// Joins operations of a loop that read what the one before them left, so that it does not leave the registers:
+/// tanh and its like at the end of a field with the sum that follows, the cotangent with its way back through tanh.
+pub(super) fn fused(tiles: Vec<TileStep>) -> Vec<TileStep> {
+    let mut fused: Vec<TileStep> = Vec::new();
+    let readers = |place: Place| {
+        let reads = |tile: &&TileStep| tile.tile.args().contains(&Arg::At(place));
+        tiles.iter().filter(reads).count()
+    };
+    for step in &tiles {
+        let joined = match (fused.as_slice(), &step.tile) {
+            ([.., TileStep { to, tile: Tile::MapSum(f, a, b), .. }], Tile::Then(value))
+                if *value == Arg::At(*to) =>
+            {
+                Some((1, *to, Tile::MapSumThen(*f, *a, *b)))
+            }
+            (
+                [
+                    ..,
+                    TileStep { to: seed, tile: Tile::Cotangent, .. },
+                    TileStep { to, tile: Tile::Bell(u, a), .. },
+                ],
+                Tile::Accumulate(fold, of),
+            ) if *u == Arg::At(*seed)
+                && *of == Arg::At(*to)
+                && ![*u, *of].contains(a)
+                && readers(*seed) == 1 =>
+            {
+                Some((2, *to, Tile::BellOf(*a, *fold)))
+            }
+            _ => None,
+        };
+        match joined {
+            Some((of, to, tile)) => {
+                fused.truncate(fused.len() - of);
+                fused.push(TileStep { to, rows: step.rows, tile });
+            }
+            None => fused.push(step.clone()),
+        }
+    }
+    fused
+}
+
+impl Tile {
+    /// What the operation reads as tiles of the size of its result, or of one row.
+    fn args(&self) -> Vec<Arg> {
+        match self {
+            Tile::Cotangent | Tile::Gather(_) => Vec::new(),
+            Tile::Sum { terms, .. } => terms.iter().map(|term| term.1).collect(),
+            &(Tile::Then(a)
+            | Tile::Map(_, a)
+            | Tile::Power(a, _)
+            | Tile::BellOf(a, _)
+            | Tile::Spread(a)
+            | Tile::RowSum { of: a, .. }
+            | Tile::Accumulate(_, a)
+            | Tile::Scatter(_, a)) => vec![a],
+            &(Tile::MapSum(_, a, b)
+            | Tile::MapSumThen(_, a, b)
+            | Tile::Binary(_, a, b)
+            | Tile::Bell(a, b)) => vec![a, b],
+        }
+    }
 }
 
 impl Body {

@@ -4,10 +4,10 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Arch, Simd, WithSimd};
 
+use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep};
 use super::functions;
 use super::graph::{Binary, Function};
-use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep};
-use super::vector::{Combination, combine, map2, sum_into};
+use super::vector::{Combination, bell_of, combine, map_sum_then, map2, sum_into};
 use crate::buffer::Buffer;
 
 /// Memory that execution needs for itself; it grows to what is asked and stays.
@@ -490,6 +490,11 @@ fn tile<const FMA: bool>(
     if step.to == Place::Next && blocks.next.is_empty() {
         return;
     }
+    // This one writes to two places.
+    let next: &mut [f64] = match step.tile {
+        Tile::MapSumThen(..) => std::mem::take(&mut blocks.next),
+        _ => &mut [],
+    };
     let to = blocks.run(step.to, rows, sample);
     let buffer = blocks.take(to.buffer);
     let (before, rest) = buffer.split_at_mut(to.start);
@@ -509,6 +514,30 @@ fn tile<const FMA: bool>(
             let old: f64 = terms.iter().filter(|t| get(t.1).is_none()).map(|t| t.0).sum();
             let others = terms.iter().filter_map(|&(c, arg)| get(arg).map(|x| (c, x)));
             sum_into(dst, old, *constant, others);
+        }
+        &Tile::MapSumThen(f, a, b) => {
+            let from = rows * sample;
+            let terms = blocks.combination.terms(from, length);
+            let next = next.get_mut(from..from + length);
+            match (get(a), get(b), next) {
+                (None, Some(b), Some(next)) => {
+                    fused_map_sum::<FMA>(dst, f, b, next, blocks.own, terms);
+                }
+                (a, b, next) => {
+                    map_sum::<FMA>(dst, f, a, b);
+                    if let Some(next) = next {
+                        sum_into(next, 0.0, 0.0, terms.chain([(blocks.own, &*dst)]));
+                    }
+                }
+            }
+        }
+        &Tile::BellOf(a, fold) => {
+            let terms = blocks.combination.terms(rows * sample, length);
+            let start = fold * blocks.tile;
+            // It never stands where its result does.
+            if let Some(a) = get(a) {
+                bell_of(dst, a, terms, &mut folds[start..start + length]);
+            }
         }
         &Tile::Map(f, a) => functions::map::<FMA>(dst, f, get(a)),
         &Tile::MapSum(f, a, b) => map_sum::<FMA>(dst, f, get(a), get(b)),
@@ -552,6 +581,36 @@ fn tile<const FMA: bool>(
         Tile::Accumulate(..) | Tile::Scatter(..) => {}
     }
     blocks.put(to.buffer, buffer);
+    if !next.is_empty() {
+        blocks.next = next;
+    }
+}
+
+#[inline(always)]
+fn fused_map_sum<'a, const FMA: bool>(
+    dst: &mut [f64],
+    f: Function,
+    b: &[f64],
+    next: &mut [f64],
+    own: f64,
+    terms: impl Iterator<Item = (f64, &'a [f64])>,
+) {
+    // The function is a constant where the loop is compiled.
+    macro_rules! by_name {
+        ($($name:ident)*) => {
+            match f {
+                $(Function::$name => {
+                    map_sum_then::<FMA>(dst, Function::$name, b, next, own, terms);
+                })*
+                _ => {
+                    map_sum::<FMA>(dst, f, None, Some(b));
+                    sum_into(next, 0.0, 0.0, terms);
+                    map2(next, None, Some(dst), |next, k| next + own * k);
+                }
+            }
+        };
+    }
+    by_name!(Tanh Sigmoid Relu);
 }
 
 #[inline(always)]

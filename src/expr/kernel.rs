@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::body::{Body, Place};
 use super::derive::{cotangents, tangents};
 use super::exec::{self, Memory, Workspace};
 use super::graph::{Function, Graph, Input, Node, Op, Shape};
 use super::lower::lower;
-use super::body::{Body, Place};
 use super::plan::{Planner, Prepared, TILE, Wanted};
 use super::weights::{At, WeightProgram};
 use super::{ExprError, Formula};

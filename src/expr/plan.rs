@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep};
+use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep, fused};
 use super::graph::{Binary, Graph, Input, Node, Op};
 use super::place::{Work, bell_of};
 use super::weights::{At, WeightProgram};
@@ -216,7 +216,8 @@ impl Planner<'_> {
             tape.tiles.push(TileStep { to: Place::Next, rows, tile: Tile::Then(arg) });
         }
         if !tape.tiles.is_empty() {
-            steps.push(Step::Loop { tiles: tape.tiles, folds: tape.folds, temps: tape.temps });
+            let tiles = fused(tape.tiles);
+            steps.push(Step::Loop { tiles, folds: tape.folds, temps: tape.temps });
         }
         Some(())
     }

@@ -5,6 +5,9 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::functions;
+use super::graph::Function;
+
 /// dst[i] = f(a[i], b[i])
 #[inline(always)]
 pub(super) fn map2(
@@ -23,6 +26,39 @@ pub(super) fn map2(
     }
 }
 
+/// Writes `$body` once for each number of terms up to four, with `$sum` for their sum at an index, and gives
+/// the terms that remain.
+macro_rules! with_terms {
+    ($terms:expr, $n:expr, |$sum:ident| $body:expr, $none:expr) => {{
+        let n = $n;
+        let mut terms = $terms;
+        match [terms.next(), terms.next(), terms.next(), terms.next()] {
+            [None, ..] => $none,
+            [Some((a, x)), None, ..] => {
+                let x = &x[..n];
+                let $sum = |i: usize| a * x[i];
+                $body
+            }
+            [Some((a, x)), Some((b, y)), None, _] => {
+                let (x, y) = (&x[..n], &y[..n]);
+                let $sum = |i: usize| a * x[i] + b * y[i];
+                $body
+            }
+            [Some((a, x)), Some((b, y)), Some((c, z)), None] => {
+                let (x, y, z) = (&x[..n], &y[..n], &z[..n]);
+                let $sum = |i: usize| (a * x[i] + b * y[i]) + c * z[i];
+                $body
+            }
+            [Some((a, x)), Some((b, y)), Some((c, z)), Some((d, w))] => {
+                let (x, y, z, w) = (&x[..n], &y[..n], &z[..n], &w[..n]);
+                let $sum = |i: usize| (a * x[i] + b * y[i]) + (c * z[i] + d * w[i]);
+                $body
+            }
+        }
+        terms
+    }};
+}
+
 /// dst = old * dst + constant + sum c_k x_k, in passes of up to four terms.
 /// With `old` zero the destination is not read.
 #[inline(always)]
@@ -30,39 +66,17 @@ pub(super) fn sum_into<'a>(
     dst: &mut [f64],
     old: f64,
     constant: f64,
-    mut terms: impl Iterator<Item = (f64, &'a [f64])>,
+    terms: impl Iterator<Item = (f64, &'a [f64])>,
 ) {
-    let mut old = old;
-    let mut constant = constant;
-    let mut first = true;
-    loop {
-        let n = dst.len();
-        let group = [terms.next(), terms.next(), terms.next(), terms.next()];
-        match group {
-            [Some((a, x)), Some((b, y)), Some((c, z)), Some((d, w))] => {
-                let (x, y, z, w) = (&x[..n], &y[..n], &z[..n], &w[..n]);
-                pass(dst, old, constant, |i| (a * x[i] + b * y[i]) + (c * z[i] + d * w[i]));
-            }
-            [Some((a, x)), Some((b, y)), Some((c, z)), None] => {
-                let (x, y, z) = (&x[..n], &y[..n], &z[..n]);
-                pass(dst, old, constant, |i| (a * x[i] + b * y[i]) + c * z[i]);
-            }
-            [Some((a, x)), Some((b, y)), None, _] => {
-                let (x, y) = (&x[..n], &y[..n]);
-                pass(dst, old, constant, |i| a * x[i] + b * y[i]);
-            }
-            [Some((a, x)), None, ..] => {
-                let x = &x[..n];
-                pass(dst, old, constant, |i| a * x[i]);
-            }
-            [None, ..] => {
-                if first {
-                    pass(dst, old, constant, |_| 0.0);
-                }
-                return;
-            }
-        }
-        (old, constant, first) = (1.0, 0.0, false);
+    let n = dst.len();
+    let mut terms = terms.peekable();
+    if terms.peek().is_none() && (old != 1.0 || constant != 0.0) {
+        pass(dst, old, constant, |_| 0.0);
+    }
+    let (mut old, mut constant) = (old, constant);
+    while terms.peek().is_some() {
+        terms = with_terms!(terms, n, |sum| pass(dst, old, constant, sum), {});
+        (old, constant) = (1.0, 0.0);
     }
 }
 
@@ -122,6 +136,56 @@ impl<'a> Combination<'a> {
         let n = out.len();
         combine(out, 0.0, self.terms(0, n));
     }
+}
+
+/// dst = f(dst + b) and next = own dst + the terms, in one pass.
+#[inline(always)]
+pub(super) fn map_sum_then<'a, const FMA: bool>(
+    dst: &mut [f64],
+    f: Function,
+    b: &[f64],
+    next: &mut [f64],
+    own: f64,
+    terms: impl Iterator<Item = (f64, &'a [f64])>,
+) {
+    let n = dst.len();
+    let (b, next) = (&b[..n], &mut next[..n]);
+    let more = with_terms!(
+        terms,
+        n,
+        |sum| for i in 0..n {
+            let value = functions::apply::<FMA>(f, dst[i] + b[i]);
+            dst[i] = value;
+            next[i] = own * value + sum(i);
+        },
+        for i in 0..n {
+            dst[i] = functions::apply::<FMA>(f, dst[i] + b[i]);
+            next[i] = own * dst[i];
+        }
+    );
+    sum_into(next, 1.0, 0.0, more);
+}
+
+/// dst = u (1 - a^2) with the sum of the terms for u, added to `sums` as well, in one pass.
+#[inline(always)]
+pub(super) fn bell_of<'a>(
+    dst: &mut [f64],
+    a: &[f64],
+    terms: impl Iterator<Item = (f64, &'a [f64])>,
+    sums: &mut [f64],
+) {
+    let n = dst.len();
+    let (a, sums) = (&a[..n], &mut sums[..n]);
+    with_terms!(
+        terms,
+        n,
+        |sum| for i in 0..n {
+            let u = sum(i) * (1.0 - a[i] * a[i]);
+            dst[i] = u;
+            sums[i] += u;
+        },
+        dst.fill(0.0)
+    );
 }
 
 struct Combine<'a, I> {

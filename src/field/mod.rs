@@ -91,7 +91,14 @@ pub trait VectorField: Send + Sync {
     /// [`VectorField::vjp`] with a cotangent that is a combination, for one of a series of evaluations at one
     /// time. They come from the last to the first. What can be added to the sums for all of them at once may be
     /// held back until [`VectorField::sum_held`].
-    fn pull(&self, at: At<'_>, pass: Pull<'_>, gy: &mut [f64], sums: &mut [f64], ws: &mut Workspace) {
+    fn pull(
+        &self,
+        at: At<'_>,
+        pass: Pull<'_>,
+        gy: &mut [f64],
+        sums: &mut [f64],
+        ws: &mut Workspace,
+    ) {
         let Pull { y, k, kept, u, series, .. } = pass;
         if series.fresh {
             sums.fill(0.0);

@@ -146,7 +146,14 @@ impl VectorField for SymbolicField {
         self.kernel.n_held()
     }
 
-    fn pull(&self, at: At<'_>, pass: Pull<'_>, gy: &mut [f64], sums: &mut [f64], ws: &mut Workspace) {
+    fn pull(
+        &self,
+        at: At<'_>,
+        pass: Pull<'_>,
+        gy: &mut [f64],
+        sums: &mut [f64],
+        ws: &mut Workspace,
+    ) {
         let Pull { y, k, kept, u, held, series } = pass;
         let memory = Memory {
             state: y,
@@ -164,8 +171,7 @@ impl VectorField for SymbolicField {
 
     fn sum_held(&self, at: At<'_>, pass: Pull<'_>, sums: &mut [f64]) {
         let Pull { y, k, kept, held, series, .. } = pass;
-        let memory =
-            Memory { state: y, value: k, kept, held, sums, series, ..Memory::default() };
+        let memory = Memory { state: y, value: k, kept, held, sums, series, ..Memory::default() };
         self.kernel.sum_held(at.batch, memory);
     }
 

@@ -105,6 +105,9 @@ impl<'n> Engine<'n> {
     /// Samples of a block: a tape of 4 MB stays in the cache. With fewer than 64, or than half the width, a
     /// product is as long in reading its matrix as in using it; more than 128 gain nothing.
     pub fn block(&self) -> usize {
+        if let Some(b) = std::env::var("KBLOCK").ok().and_then(|b| b.parse().ok()) {
+            return b;
+        }
         let bytes = self.network.flow.tape_rows() * size_of::<f64>();
         (4_000_000 / bytes.max(1)).clamp(64, 128).max(self.network.width() / 2)
     }
@@ -238,7 +241,7 @@ impl<'n> Engine<'n> {
         let mut worker = Worker::default();
         worker.open(self.network, &self.shared, x, &[sample]);
         self.network.flow.forward(&self.shared.prepared, &mut worker.tape, 1);
-        let broken = self.network.flow.first_broken(&worker.tape, 1, 0);
+        let broken = self.network.flow.first_broken(&mut worker.tape);
         Unfinished { sample, broken }
     }
 }

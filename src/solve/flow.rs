@@ -26,6 +26,8 @@ pub struct Flow {
     pub times: Times,
     /// Evaluations one after the other that share a time, in the order of time.
     series: Vec<Range<usize>>,
+    /// What stays on the tape.
+    keeps: Keeps,
 }
 
 /// Prepared numbers at all distinct times, shared by all blocks.
@@ -37,10 +39,11 @@ pub struct Prepared {
 /// The tape of one block at a time, with the memory for going over it.
 ///
 /// What is of one kind stands together, one evaluation of the field after the other: neighbours in time that
-/// share their weights are one matrix.
+/// share their weights are one matrix. Of a long tape the points Y_i of the stages are left out, and formed again
+/// from the y_n and the k_j: to read twice as much from far memory takes longer.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
-    /// Y of each stage; y_n is that of the first.
+    /// Two points, in turns, and then all points or the states y_n alone.
     states: Buffer,
     /// k of each stage.
     slopes: Buffer,
@@ -48,6 +51,8 @@ pub struct Tape {
     kept: Buffer,
     /// zbar of each stage of a step.
     cotangents: Buffer,
+    /// The points of a series.
+    points: Buffer,
     /// What the field holds back of a series.
     held: Buffer,
     /// Factors, and where their blocks begin.
@@ -59,24 +64,33 @@ pub struct Tape {
 }
 
 /// Which states and slopes stay.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Keeps {
     /// All, for the adjoint.
     All,
+    /// The same without the points inside steps.
+    Ends,
     /// Those that are still to be read.
     Step,
 }
+
+/// The first states of a tape are points.
+const POINTS: usize = 2;
 
 impl Keeps {
     /// Where Y_i of step n is among the states.
     fn state(self, stages: usize, n: usize, i: usize) -> usize {
         match self {
-            Keeps::All => n * stages + i,
-            Keeps::Step if i == 0 => n % 2,
-            Keeps::Step => 2 + i % 2,
+            Keeps::All => POINTS + n * stages + i,
+            _ if i > 0 => i % POINTS,
+            Keeps::Ends => POINTS + n,
+            Keeps::Step => POINTS + n % 2,
         }
     }
 }
+
+/// Numbers of tape a sample from which on a block of 64 samples leaves the caches.
+const LONG: usize = 16_384;
 
 /// Most evaluations of a series: with 64 samples each, their product over samples runs at full rate.
 const ABREAST: usize = 4;
@@ -109,7 +123,11 @@ impl Flow {
                 _ => series.push(evaluation..evaluation + 1),
             }
         }
-        Flow { field, controls, tableau, grid, times, series }
+        let mut flow = Flow { field, controls, tableau, grid, times, series, keeps: Keeps::All };
+        if flow.tape_rows() > LONG {
+            flow.keeps = Keeps::Ends;
+        }
+        flow
     }
 
     /// Rows of the state.
@@ -139,7 +157,12 @@ impl Flow {
 
     /// Numbers of tape a sample.
     pub fn tape_rows(&self) -> usize {
-        self.steps() * self.stages() * self.stage_rows() + self.width()
+        let evaluations = self.steps() * self.stages();
+        let states = match self.keeps {
+            Keeps::All => evaluations,
+            _ => self.steps(),
+        };
+        (POINTS + states + 1 + evaluations) * self.width() + evaluations * self.field.n_kept()
     }
 
     /// From the prepared numbers of one time to those of the next.
@@ -149,10 +172,6 @@ impl Flow {
 
     fn sums_stride(&self) -> usize {
         self.field.n_sums().next_multiple_of(LINE)
-    }
-
-    fn stage_rows(&self) -> usize {
-        2 * self.width() + self.field.n_kept()
     }
 
     /// Numbers a sample that a forward pass without a tape goes over.
@@ -181,7 +200,8 @@ impl Flow {
 
     /// The tape's place for the state that enters the flow.
     pub fn entry<'a>(&self, tape: &'a mut Tape, batch: usize) -> &'a mut [f64] {
-        tape.states.sized(self.width() * batch)
+        let width = self.width() * batch;
+        &mut tape.states.sized((POINTS + 1) * width)[POINTS * width..]
     }
 
     /// The final state, after [`Flow::forward`] or [`Flow::forward_only`].
@@ -193,12 +213,13 @@ impl Flow {
     /// The state at the beginning of a step (or at the end, for the number of steps), after a forward pass.
     pub fn state<'a>(&self, tape: &'a Tape, batch: usize, step: usize) -> &'a [f64] {
         let width = self.width() * batch;
-        &tape.states.get()[step * self.stages() * width..][..width]
+        let slot = self.keeps.state(self.stages(), step, 0);
+        &tape.states.get()[slot * width..][..width]
     }
 
     /// Solves forward from the entry, leaving all stages on the tape.
     pub fn forward(&self, prepared: &Prepared, tape: &mut Tape, batch: usize) {
-        self.solve(prepared, tape, batch, Keeps::All);
+        self.solve(prepared, tape, batch, self.keeps);
     }
 
     /// Solves forward from the entry, leaving nothing but the final state.
@@ -210,8 +231,9 @@ impl Flow {
         let (stages, width) = (self.stages(), self.width() * batch);
         let rows = self.field.n_kept() * batch;
         let (states, evaluations) = match keeps {
-            Keeps::All => (self.steps() * stages + 1, self.steps() * stages),
-            Keeps::Step => (4, stages),
+            Keeps::All => (POINTS + self.steps() * stages + 1, self.steps() * stages),
+            Keeps::Ends => (POINTS + self.steps() + 1, self.steps() * stages),
+            Keeps::Step => (POINTS + 2, stages),
         };
         tape.end = keeps.state(stages, self.steps(), 0);
         // The entry stays where it is: room that has to grow is grown with it.
@@ -236,9 +258,7 @@ impl Flow {
             let (done, rest) = slopes.split_at_mut(slot * width);
             let earlier = &done[(slot - i) * width..];
             let row = step::row(&self.tableau, i + 1);
-            let terms = row[..i].iter().enumerate().filter(|(_, a)| **a != 0.0);
-            tape.terms.clear();
-            tape.terms.extend(terms.map(|(j, a)| (h * a, j * width)));
+            fill(&mut tape.terms, row[..i].iter().enumerate().map(|(j, a)| (h * a, j * width)));
             let sum = Combination { first: (1.0, y), memory: earlier, rest: &tape.terms };
             let then = Then { next: next_state, own: h * row[i], sum };
             let keep = &mut kept[slot * rows..][..rows];
@@ -261,27 +281,37 @@ impl Flow {
     ) {
         let (stages, width) = (self.stages(), self.width() * batch);
         let rows = self.field.n_kept() * batch;
-        let Tape { states, slopes, kept, cotangents, held, terms, workspace, .. } = tape;
+        let Tape { states, slopes, kept, cotangents, points, held, terms, workspace, .. } = tape;
         let (states, slopes, kept) = (states.get(), slopes.get(), kept.get());
         let zbars = cotangents.sized(stages * width);
+        let points = points.sized(ABREAST * width);
         let held = held.sized(ABREAST * self.field.n_held() * batch);
         for series in self.series.iter().rev() {
-            let number = self.times.of_stage[series.start];
+            let (first, of) = (series.start, series.len());
+            let number = self.times.of_stage[first];
             let start = number * self.sums_stride();
             let sums = &mut sums[start..start + self.field.n_sums()];
             // Backwards, the last evaluation at a time is the first to add to its sums.
             let fresh = fresh && self.times.last_of[number] < series.end;
-            let of = series.len();
+            let time = self.at(prepared, batch, first);
+            let points = match self.keeps {
+                Keeps::All => &states[(POINTS + first) * width..][..of * width],
+                _ => {
+                    for (evaluation, point) in series.clone().zip(points.chunks_exact_mut(width)) {
+                        self.point(states, slopes, evaluation, terms, point);
+                    }
+                    &points[..of * width]
+                }
+            };
             let held = &mut held[..of * self.field.n_held() * batch];
             for (at, evaluation) in series.clone().enumerate().rev() {
                 let (n, i) = (evaluation / stages, evaluation % stages);
                 let h = self.grid[n + 1] - self.grid[n];
                 let (front, later) = zbars.split_at_mut((i + 1) * width);
                 let (b, column) = step::column(&self.tableau, i);
-                terms.clear();
-                terms.extend(column.map(|(j, a)| (h * a, (j - i - 1) * width)));
+                fill(terms, column.map(|(j, a)| (h * a, (j - i - 1) * width)));
                 let pull = Pull {
-                    y: &states[evaluation * width..][..width],
+                    y: &points[at * width..][..width],
                     k: &slopes[evaluation * width..][..width],
                     kept: &kept[evaluation * rows..][..rows],
                     u: Combination { first: (h * b, &*lambda), memory: later, rest: terms },
@@ -289,23 +319,40 @@ impl Flow {
                     series: Series { of, at, fresh: fresh && at + 1 == of },
                 };
                 let zbar = &mut front[i * width..];
-                let time = self.at(prepared, batch, evaluation);
                 self.field.pull(time, pull, zbar, sums, workspace);
                 if i == 0 {
                     combine(lambda, 1.0, zbars.chunks_exact(width).map(|zbar| (1.0, zbar)));
                 }
             }
-            let first = series.start;
             let whole = Pull {
-                y: &states[first * width..][..of * width],
+                y: points,
                 k: &slopes[first * width..][..of * width],
                 kept: &kept[first * rows..][..of * rows],
                 u: Combination::default(),
                 held,
                 series: Series { of, at: 0, fresh },
             };
-            self.field.sum_held(self.at(prepared, batch, first), whole, sums);
+            self.field.sum_held(time, whole, sums);
         }
+    }
+
+    /// The point Y_i of an evaluation on the tape: as many samples as `point` has.
+    fn point(
+        &self,
+        states: &[f64],
+        slopes: &[f64],
+        evaluation: usize,
+        terms: &mut Vec<(f64, usize)>,
+        point: &mut [f64],
+    ) {
+        let (stages, width) = (self.stages(), point.len());
+        let (n, i) = (evaluation / stages, evaluation % stages);
+        let h = self.grid[n + 1] - self.grid[n];
+        let row = step::row(&self.tableau, i)[..i].iter().enumerate();
+        fill(terms, row.map(|(j, a)| (h * a, j * width)));
+        let y = &states[self.keeps.state(stages, n, 0) * width..][..width];
+        let memory = &slopes[n * stages * width..];
+        Combination { first: (1.0, y), memory, rest: terms }.write(point);
     }
 
     /// From sums over samples to the gradient of the coefficients, which is added to.
@@ -333,23 +380,31 @@ impl Flow {
         }
     }
 
-    /// The first place on the tape where a sample's state or stage is not finite.
-    pub fn first_broken(&self, tape: &Tape, batch: usize, sample: usize) -> Option<Broken> {
+    /// The first place where the state or a stage of a sample is not finite, which was solved by itself.
+    pub fn first_broken(&self, tape: &mut Tape) -> Option<Broken> {
         let (stages, width) = (self.stages(), self.width());
-        let lost = |memory: &[f64], number: usize| {
-            let column = &memory[(number * batch + sample) * width..][..width];
-            column.iter().any(|x| !x.is_finite())
-        };
-        for (n, step) in self.grid.windows(2).enumerate() {
-            for (i, c) in self.tableau.c.iter().enumerate() {
-                let number = n * stages + i;
-                if lost(tape.states.get(), number) || lost(tape.slopes.get(), number) {
-                    let t = step[0] + c * (step[1] - step[0]);
-                    return Some(Broken { t, stage: Some(i + 1) });
-                }
+        let Tape { states, slopes, points, terms, .. } = tape;
+        let (states, slopes) = (states.get(), slopes.get());
+        let point = points.sized(width);
+        let lost = |numbers: &[f64]| numbers.iter().any(|x| !x.is_finite());
+        for evaluation in 0..self.steps() * stages {
+            let (n, i) = (evaluation / stages, evaluation % stages);
+            self.point(states, slopes, evaluation, terms, point);
+            if lost(point) || lost(&slopes[evaluation * width..][..width]) {
+                let (from, to) = (self.grid[n], self.grid[n + 1]);
+                return Some(Broken {
+                    t: from + self.tableau.c[i] * (to - from),
+                    stage: Some(i + 1),
+                });
             }
         }
         let t = *self.grid.last()?;
-        lost(tape.states.get(), self.steps() * stages).then_some(Broken { t, stage: None })
+        lost(self.exit(tape, 1)).then_some(Broken { t, stage: None })
     }
+}
+
+/// Terms that are not zero.
+fn fill(terms: &mut Vec<(f64, usize)>, all: impl Iterator<Item = (f64, usize)>) {
+    terms.clear();
+    terms.extend(all.filter(|(factor, _)| *factor != 0.0));
 }

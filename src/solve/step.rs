@@ -20,11 +20,8 @@ pub fn row(tableau: &Tableau<f64>, i: usize) -> &[f64] {
     tableau.a.get(i).unwrap_or(&tableau.b)
 }
 
-/// The factors in kbar_i over h: that of lambda_1, and those of the zbar_j that are not zero, each with its j.
-pub fn column(
-    tableau: &Tableau<f64>,
-    i: usize,
-) -> (f64, impl DoubleEndedIterator<Item = (usize, f64)> + '_) {
-    let later = (i + 1..tableau.b.len()).map(move |j| (j, tableau.a[j][i]));
-    (tableau.b[i], later.filter(|(_, a)| *a != 0.0))
+/// The factors in kbar_i over h: that of lambda_1, and those of the zbar_j with j > i, each with its j.
+pub fn column(tableau: &Tableau<f64>, i: usize) -> (f64, impl Iterator<Item = (usize, f64)> + '_) {
+    let later = i + 1..tableau.b.len();
+    (tableau.b[i], later.map(move |j| (j, tableau.a[j][i])))
 }
