@@ -56,7 +56,7 @@ fn write_all(folder: &Path) -> Written {
     npy(&at("x.npy"), &[20_000, 64], &numbers(20_000 * 64, 1.0))?;
     npy(&at("y.npy"), &[20_000], &(0..20_000).map(|i| i % 10).collect::<Vec<i64>>())?;
     // Strokes of ink on blank paper, which is what makes images compress.
-    let ink = |i: usize| if i % 784 < 120 { (i * 37 % 256) as u8 } else { 0 };
+    let ink = |i: usize| if i % 784 < 120 { (i * i / 7 % 251) as u8 } else { 0 };
     idx(BufWriter::new(File::create(at("i.idx"))?), &[5000, 28, 28], ink)?;
     idx(gzipped(&at("i.idx.gz"))?, &[5000, 28, 28], ink)?;
     idx(BufWriter::new(File::create(at("l.idx"))?), &[5000], |i| (i % 10) as u8)
@@ -66,8 +66,8 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     write_all(folder.path()).expect("files are written");
     let sources = [
-        ("d.csv", r#"Csv(path: "d.csv", label: "label")"#),
-        ("d.csv.gz", r#"Csv(path: "d.csv.gz", label: "label")"#),
+        ("d.csv", r#"Csv(path: "d.csv", label: Some("label"))"#),
+        ("d.csv.gz", r#"Csv(path: "d.csv.gz", label: Some("label"))"#),
         ("x.npy", r#"Npy(path: "x.npy", labels: "y.npy")"#),
         ("i.idx", r#"Idx(images: "i.idx", labels: "l.idx")"#),
         ("i.idx.gz", r#"Idx(images: "i.idx.gz", labels: "l.idx")"#),
