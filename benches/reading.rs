@@ -56,7 +56,9 @@ fn write_all(folder: &Path) -> Written {
     npy(&at("x.npy"), &[20_000, 64], &numbers(20_000 * 64, 1.0))?;
     npy(&at("y.npy"), &[20_000], &(0..20_000).map(|i| i % 10).collect::<Vec<i64>>())?;
     // Strokes of ink on blank paper, which is what makes images compress.
-    let ink = |i: usize| if i % 784 < 120 { (i * i / 7 % 251) as u8 } else { 0 };
+    let ink = |i: usize| {
+        if i % 784 < 120 { ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8 } else { 0 }
+    };
     idx(BufWriter::new(File::create(at("i.idx"))?), &[5000, 28, 28], ink)?;
     idx(gzipped(&at("i.idx.gz"))?, &[5000, 28, 28], ink)?;
     idx(BufWriter::new(File::create(at("l.idx"))?), &[5000], |i| (i % 10) as u8)
