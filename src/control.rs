@@ -159,39 +159,37 @@ impl Controls {
     pub fn roughness(&self, theta: &[f64], factor: f64, gradient: &mut [f64]) -> f64 {
         let n = theta.len() / self.coefficients().max(1);
         let mut total = 0.0;
-        for (i, j, c) in self.roughness_terms() {
+        self.each_roughness(|i, j, c| {
             let (a, b) = (&theta[i * n..(i + 1) * n], &theta[j * n..(j + 1) * n]);
             total += 0.5 * c * a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
             let rows = gradient[i * n..(i + 1) * n].iter_mut().zip(b);
             rows.for_each(|(g, y)| *g += factor * c * y);
-        }
+        });
         total
     }
 
-    /// The entries (i, j, c_ij) of the symmetric matrix of the integrals of p_i' p_j'.
-    fn roughness_terms(&self) -> Vec<(usize, usize, f64)> {
+    /// Calls `each` with the entries (i, j, c_ij) of the symmetric matrix of the integrals of p_i' p_j'.
+    fn each_roughness(&self, mut each: impl FnMut(usize, usize, f64)) {
         match self.basis {
-            Basis::Constant => Vec::new(),
+            Basis::Constant => {}
             Basis::PiecewiseConstant { .. } | Basis::PiecewiseLinear { .. } => {
-                let coefficients = self.coefficients();
                 let slope = self.pieces() as f64 / self.horizon;
-                (1..coefficients)
-                    .flat_map(|j| {
-                        let i = j - 1;
-                        [(i, i, slope), (j, j, slope), (i, j, -slope), (j, i, -slope)]
-                    })
-                    .collect()
+                for j in 1..self.coefficients() {
+                    let i = j - 1;
+                    each(i, i, slope);
+                    each(j, j, slope);
+                    each(i, j, -slope);
+                    each(j, i, -slope);
+                }
             }
             Basis::Legendre { degree } => {
                 // Integral of P_i' P_j' over [-1, 1]: m (m + 1) with m the smaller index, if i + j is even.
-                let pairs = (0..=degree).flat_map(|i| (0..=degree).map(move |j| (i, j)));
-                pairs
-                    .filter(|(i, j)| (i + j) % 2 == 0)
-                    .map(|(i, j)| {
+                for i in 0..=degree {
+                    for j in (i % 2..=degree).step_by(2) {
                         let m = i.min(j) as f64;
-                        (i, j, m * (m + 1.0) * 2.0 / self.horizon)
-                    })
-                    .collect()
+                        each(i, j, m * (m + 1.0) * 2.0 / self.horizon);
+                    }
+                }
             }
         }
     }
