@@ -59,8 +59,7 @@ class Kutta:
         return Answer(report["loss"], load_file(out))
 
     def turn(self, case: Case) -> Turn:
-        batch, repeats = str(case.batch), str(case.repeats)
-        report = self.ask("bench", "--what", "gradient", "--batch", batch, "--repeat", repeats)
+        report = self.ask("bench", "--what", "gradient", "--repeat", str(case.repeats))
         return Turn(report["median_ms"] / 1e3, report["gflops"] / report["matmul_gflops"])
 
 

@@ -1,6 +1,6 @@
 """PyTorch: value and gradient in float64 on all cores. The weights at all stage times of rk4, t_n, t_n + h/2 and
-t_n+1, are one matrix product, K y + b one addmm. Eager, or compiled: the loss (torch.compile, then autograd), or loss
-and gradient as one graph (torch.func). Samples are rows or columns.
+t_n+1, are one matrix product, K y + b one addmm. Eager, or loss and gradient compiled as one graph (torch.func,
+torch.compile). Samples are rows or columns, threads one or all.
 """
 
 import os
@@ -13,11 +13,17 @@ from torch.nn.functional import cross_entropy
 
 from case import HORIZON, Arrays, Case, node_values
 
-torch.set_num_threads(os.cpu_count() or 1)
+THREADS = sorted({1, os.cpu_count() or 1})
 
 Weights = dict[str, torch.Tensor]
 Data = tuple[torch.Tensor, torch.Tensor]  # features, a sample a row, and labels
 Gradient = Callable[[], tuple[torch.Tensor, Weights]]
+Elementwise = Callable[[torch.Tensor], torch.Tensor]
+
+
+def tanh_by_sigmoid(x: torch.Tensor) -> torch.Tensor:
+    """tanh x = 2 sigmoid(2x) - 1, off by a rounding of 1; in float64 often faster than torch.tanh."""
+    return 2 * torch.sigmoid(2 * x) - 1
 
 
 def affine(columns: bool, w: torch.Tensor, y: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
@@ -31,15 +37,17 @@ def at_times(p: Weights, along_time: torch.Tensor) -> tuple[tuple[torch.Tensor, 
     return k.unbind(), (along_time @ p["field.b"]).unbind()
 
 
-def loss(steps: int, columns: bool, along_time: torch.Tensor, p: Weights, data: Data) -> torch.Tensor:
+def loss(
+    steps: int, along_time: torch.Tensor, columns: bool, tanh: Elementwise, p: Weights, data: Data
+) -> torch.Tensor:
     x, labels = data
     h = HORIZON / steps
     k, b = at_times(p, along_time)
 
     def rate(time: int, y: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(affine(columns, k[time], y, b[time]))
+        return tanh(affine(columns, k[time], y, b[time]))
 
-    y = torch.tanh(affine(columns, p["opening.weight"], x.t() if columns else x, p["opening.bias"]))
+    y = tanh(affine(columns, p["opening.weight"], x.t() if columns else x, p["opening.bias"]))
     for n in range(steps):
         s1 = rate(2 * n, y)
         s2 = rate(2 * n + 1, torch.add(y, s1, alpha=h / 2))
@@ -58,32 +66,48 @@ def by_autograd(value: Callable[[Weights, Data], torch.Tensor], p: Weights, data
     leaves = {name: w.clone().requires_grad_() for name, w in p.items()}
 
     def gradient() -> tuple[torch.Tensor, Weights]:
-        l = value(leaves, data)
-        return l.detach(), dict(zip(leaves, torch.autograd.grad(l, list(leaves.values()))))
+        mean = value(leaves, data)
+        return mean.detach(), dict(zip(leaves, torch.autograd.grad(mean, list(leaves.values()))))
 
     return gradient
 
 
-def as_one_graph(value: Callable[[Weights, Data], torch.Tensor], p: Weights, data: Data, **options) -> Gradient:
+def as_one_graph(value: Callable[[Weights, Data], torch.Tensor], p: Weights, data: Data) -> Gradient:
     """torch.func gives (gradient, value); the graph holds the way forward and the way back."""
-    compiled = torch.compile(torch.func.grad_and_value(value), fullgraph=True, dynamic=False, **options)
+    compiled = torch.compile(torch.func.grad_and_value(value), fullgraph=True, dynamic=False)
 
     def gradient() -> tuple[torch.Tensor, Weights]:
         with torch.no_grad():
-            parts, l = compiled(p, data)
-        return l, parts
+            parts, mean = compiled(p, data)
+        return mean, parts
 
     return gradient
+
+
+def on_threads(count: int, gradient: Gradient) -> Gradient:
+    def limited() -> tuple[torch.Tensor, Weights]:
+        torch.set_num_threads(count)
+        return gradient()
+
+    return limited
+
+
+def on_each_count_of_threads(makers: dict[str, Callable[[], Gradient]]) -> dict[str, Gradient]:
+    """One gradient for each count: what is compiled for some threads is not used on others."""
+    return {
+        f"{name}, {count} thread{'s' * (count > 1)}": on_threads(count, make())
+        for count in THREADS
+        for name, make in makers.items()
+    }
 
 
 def variants(case: Case, weights: Arrays, x: np.ndarray, labels: np.ndarray) -> dict[str, Gradient]:
     p, data = tensors(weights, x, labels)
-    along_time = torch.tensor(node_values(case.steps, 2))
-    found = {}
+    value = partial(loss, case.steps, torch.tensor(node_values(case.steps, 2)))
+    makers: dict[str, Callable[[], Gradient]] = {}
     for columns, layout in ((True, "columns"), (False, "rows")):
-        value = partial(loss, case.steps, columns, along_time)
-        compiled = torch.compile(value, fullgraph=True, dynamic=False)
-        found[f"{layout}, eager"] = by_autograd(value, p, data)
-        found[f"{layout}, compiled"] = by_autograd(compiled, p, data)
-        found[f"{layout}, compiled as one graph"] = as_one_graph(value, p, data)
-    return found
+        by_sigmoid = partial(value, columns, tanh_by_sigmoid)
+        makers[f"{layout}, eager"] = partial(by_autograd, partial(value, columns, torch.tanh), p, data)
+        makers[f"{layout}, eager, tanh by sigmoid"] = partial(by_autograd, by_sigmoid, p, data)
+        makers[f"{layout}, compiled, tanh by sigmoid"] = partial(as_one_graph, by_sigmoid, p, data)
+    return on_each_count_of_threads(makers)

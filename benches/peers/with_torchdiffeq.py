@@ -12,7 +12,17 @@ from torch.nn.functional import cross_entropy
 from torchdiffeq import odeint
 
 from case import HORIZON, NODES, Arrays, Case, node_values
-from with_torch import Data, Gradient, Weights, affine, at_times, by_autograd, tensors
+from with_torch import (
+    Data,
+    Gradient,
+    Weights,
+    affine,
+    at_times,
+    by_autograd,
+    on_each_count_of_threads,
+    tanh_by_sigmoid,
+    tensors,
+)
 
 Field = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -25,7 +35,7 @@ def interpolating(columns: bool, p: Weights) -> Field:
         place = float(t) * (NODES - 1) / HORIZON
         i = min(int(place), NODES - 2)
         kt, bt = (torch.lerp(w[i], w[i + 1], place - i) for w in (k, b))
-        return torch.tanh(affine(columns, kt, y, bt))
+        return tanh_by_sigmoid(affine(columns, kt, y, bt))
 
     return field
 
@@ -36,14 +46,16 @@ def from_table(steps: int, along_time: torch.Tensor, columns: bool, p: Weights) 
 
     def field(t: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         i = round(float(t) * 3 * steps / HORIZON)
-        return torch.tanh(affine(columns, k[i], y, b[i]))
+        return tanh_by_sigmoid(affine(columns, k[i], y, b[i]))
 
     return field
 
 
-def loss(steps: int, columns: bool, make_field: Callable[[bool, Weights], Field], p: Weights, data: Data) -> torch.Tensor:
+def loss(
+    steps: int, columns: bool, make_field: Callable[[bool, Weights], Field], p: Weights, data: Data
+) -> torch.Tensor:
     x, labels = data
-    y = torch.tanh(affine(columns, p["opening.weight"], x.t() if columns else x, p["opening.bias"]))
+    y = tanh_by_sigmoid(affine(columns, p["opening.weight"], x.t() if columns else x, p["opening.bias"]))
     ends = torch.tensor([0.0, HORIZON], dtype=y.dtype)
     y = odeint(make_field(columns, p), y, ends, method="rk4", options={"step_size": HORIZON / steps})[-1]
     z = affine(columns, p["head.weight"], y, p["head.bias"])
@@ -53,8 +65,9 @@ def loss(steps: int, columns: bool, make_field: Callable[[bool, Weights], Field]
 def variants(case: Case, weights: Arrays, x: np.ndarray, labels: np.ndarray) -> dict[str, Gradient]:
     p, data = tensors(weights, x, labels)
     table = partial(from_table, case.steps, torch.tensor(node_values(case.steps, 3)))
-    return {
-        f"{layout}, {kind}": by_autograd(partial(loss, case.steps, columns, field), p, data)
+    makers = {
+        f"{layout}, {kind}": partial(by_autograd, partial(loss, case.steps, columns, field), p, data)
         for columns, layout in ((True, "columns"), (False, "rows"))
         for field, kind in ((table, "weights in a table"), (interpolating, "weights interpolated"))
     }
+    return on_each_count_of_threads(makers)
