@@ -102,6 +102,6 @@ def variants(case: Case, weights: Arrays, x: np.ndarray, labels: np.ndarray) -> 
             gradient = jax.value_and_grad(partial(loss, case.steps, columns, unroll))
             found[f"{layout}, {form}"] = ready(gradient, p, data)
         for count in blocks:
-            work = divided(partial(in_blocks, gradient, count))
-            found[f"{layout}, loop, {count} blocks on each of {CORES} devices"] = ready(work, *placed)
+            name = f"{layout}, loop, {CORES} devices" + (f", {count} blocks on each" if count > 1 else "")
+            found[name] = ready(divided(partial(in_blocks, gradient, count)), *placed)
     return found
