@@ -200,6 +200,7 @@ pub(super) fn fused(tiles: Vec<TileStep>) -> Vec<TileStep> {
             ) if *u == Arg::At(*seed)
                 && *of == Arg::At(*to)
                 && ![*u, *of].contains(a)
+                && matches!(seed, Place::Temp(_))
                 && readers(*seed) == 1 =>
             {
                 Some((2, *to, Tile::BellOf(*a, *fold)))

@@ -7,7 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep};
 use super::functions;
 use super::graph::{Binary, Function};
-use super::vector::{Combination, bell_of, combine, map_sum_then, map2, sum_into};
+use super::vector::{Combination, TERMS, bell_of, combine, map_sum_then, map2, sum_into};
 use crate::buffer::Buffer;
 
 /// Memory that execution needs for itself; it grows to what is asked and stays.
@@ -534,9 +534,15 @@ fn tile<const FMA: bool>(
         &Tile::BellOf(a, fold) => {
             let terms = blocks.combination.terms(rows * sample, length);
             let start = fold * blocks.tile;
+            let sums = &mut folds[start..start + length];
             // It never stands where its result does.
-            if let Some(a) = get(a) {
-                bell_of(dst, a, terms, &mut folds[start..start + length]);
+            let a = get(a).unwrap_or(&[]);
+            if blocks.combination.rest.len() < TERMS {
+                bell_of(dst, a, terms, sums);
+            } else {
+                sum_into(dst, 0.0, 0.0, terms);
+                map2(dst, None, Some(a), |u, a| u * (1.0 - a * a));
+                map2(sums, None, Some(dst), |sum, u| sum + u);
             }
         }
         &Tile::Map(f, a) => functions::map::<FMA>(dst, f, get(a)),

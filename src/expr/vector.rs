@@ -26,6 +26,9 @@ pub(super) fn map2(
     }
 }
 
+/// Most terms of one pass.
+pub(super) const TERMS: usize = 4;
+
 /// Writes `$body` once for each number of terms up to four, with `$sum` for their sum at an index, and gives
 /// the terms that remain.
 macro_rules! with_terms {
@@ -166,7 +169,7 @@ pub(super) fn map_sum_then<'a, const FMA: bool>(
     sum_into(next, 1.0, 0.0, more);
 }
 
-/// dst = u (1 - a^2) with the sum of the terms for u, added to `sums` as well, in one pass.
+/// dst = u (1 - a^2) with the sum of up to [`TERMS`] terms for u, added to `sums` as well, in one pass.
 #[inline(always)]
 pub(super) fn bell_of<'a>(
     dst: &mut [f64],
