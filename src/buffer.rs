@@ -70,9 +70,9 @@ impl Buffer {
     /// The first `length` numbers; what was there stays, unless the buffer had to grow.
     pub fn sized(&mut self, length: usize) -> &mut [f64] {
         if self.memory.numbers().len() < self.start + length {
-            // A large page or a line more, to begin on one.
+            // A large page or a line more, to begin on one, and an eighth for a block that has a sample more.
             let line = if length >= PAGE { PAGE } else { LINE };
-            self.memory = Memory::new(length + line - 1);
+            self.memory = Memory::new(length + length / 8 + line - 1);
             let first = self.memory.numbers().as_ptr();
             // An address that cannot be aligned is used as it is.
             self.start = first.align_offset(line * size_of::<f64>()).min(line - 1);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Network, Start, Targets};
 use rayon::prelude::*;
 
-use crate::buffer::{Buffer, LINE};
+use crate::buffer::Buffer;
 use crate::expr::vector::combine;
 use crate::expr::{self, Workspace};
 use crate::loss::Target;
@@ -95,7 +95,7 @@ struct Job<'a> {
     x: MatRef<'a, f64>,
     targets: Option<Targets<'a>>,
     samples: &'a [usize],
-    block: usize,
+    blocks: usize,
     gradient: bool,
 }
 
@@ -127,9 +127,14 @@ impl<'n> Engine<'n> {
         (TAPE / bytes.max(1)).clamp(64, 256).max(self.network.width() / 2)
     }
 
-    /// Few samples are cut so that several threads have some, whole cache lines of them.
-    fn shared_out(block: usize, samples: usize) -> usize {
-        block.min(samples.div_ceil(SHARES).next_multiple_of(LINE).max(64))
+    /// Into how many blocks of about one size so many samples are cut for a gradient.
+    pub fn blocks(&self, samples: usize) -> usize {
+        Self::blocks_of(self.block(), samples)
+    }
+
+    /// Few samples are cut so that several threads have some.
+    fn blocks_of(block: usize, samples: usize) -> usize {
+        samples.div_ceil(block).max((samples / 64).min(SHARES)).max(1)
     }
 
     /// Mean loss over `samples` (columns of `x`), without penalties; its gradient overwrites `gradient`.
@@ -144,8 +149,8 @@ impl<'n> Engine<'n> {
         samples: &[usize],
         gradient: &mut [f64],
     ) -> Result<f64, Unfinished> {
-        let block = Self::shared_out(self.block(), samples.len());
-        let job = Job { x, targets: Some(targets), samples, block, gradient: true };
+        let blocks = self.blocks(samples.len());
+        let job = Job { x, targets: Some(targets), samples, blocks, gradient: true };
         self.run(theta, job)?;
         let groups = self.done();
         gradient.par_chunks_mut(SHARE).enumerate().for_each(|(i, share)| {
@@ -193,8 +198,8 @@ impl<'n> Engine<'n> {
         everything.clear();
         everything.extend(0..x.ncols());
         let block = self.block_of(self.network.flow.step_rows());
-        let block = Self::shared_out(block, everything.len());
-        let job = Job { x, targets, samples: &everything, block, gradient: false };
+        let blocks = Self::blocks_of(block, everything.len());
+        let job = Job { x, targets, samples: &everything, blocks, gradient: false };
         let result = self.run(theta, job);
         self.everything = everything;
         result
@@ -239,8 +244,8 @@ impl<'n> Engine<'n> {
 
     fn run(&mut self, theta: &[f64], job: Job<'_>) -> Result<(), Unfinished> {
         self.prepare(theta);
-        let blocks = job.samples.len().div_ceil(job.block);
-        let groups = blocks.clamp(1, GROUPS);
+        let blocks = job.blocks;
+        let groups = blocks.min(GROUPS);
         self.in_use = groups;
         // Those of a larger call stay, with their memory.
         self.groups.resize_with(groups.max(self.groups.len()), Group::default);
@@ -314,8 +319,8 @@ impl Worker {
         group.outputs.clear();
         let first = blocks.start;
         for block in blocks {
-            let end = ((block + 1) * job.block).min(job.samples.len());
-            let samples = &job.samples[block * job.block..end];
+            let at = |block: usize| job.samples.len() * block / job.blocks;
+            let samples = &job.samples[at(block)..at(block + 1)];
             self.forward(network, shared, job, samples, group);
             if job.gradient {
                 self.backward(network, shared, samples.len(), block == first);
