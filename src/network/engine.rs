@@ -13,7 +13,7 @@ use crate::loss::Target;
 use crate::solve::{Broken, Prepared, Tape};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
-const GROUPS: usize = 8;
+pub(super) const GROUPS: usize = 8;
 /// Mean loss over samples, without penalties, and the share told right, in 0..1 (`None` for regression).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {

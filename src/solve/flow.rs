@@ -25,9 +25,9 @@ pub struct Flow {
     /// The distinct times of the stages.
     pub times: Times,
     /// Evaluations one after the other that share a time, in the order of time.
-    series: Vec<Range<usize>>,
+    pub(super) series: Vec<Range<usize>>,
     /// What stays on the tape.
-    keeps: Keeps,
+    pub(super) keeps: Keeps,
 }
 
 /// Prepared numbers at all distinct times, shared by all blocks.
@@ -65,7 +65,7 @@ pub struct Tape {
 
 /// Which states and slopes stay.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Keeps {
+pub(super) enum Keeps {
     /// All, for the adjoint.
     All,
     /// The same without the points inside steps.
