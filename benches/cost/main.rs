@@ -7,13 +7,15 @@
 mod common;
 mod model;
 mod page;
+mod rates;
 mod subject;
 
 use kutta::network::NetworkWork;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use common::Case;
-use model::{Prices, Rates, Terms, fit};
+use model::{Prices, Terms, fit};
+use rates::Rates;
 use subject::{Subject, Timed, fitted, predicted};
 
 /// Turns of each subject; one after the other has its turn, so that all see the same moods of the machine.
@@ -86,8 +88,8 @@ fn main() {
         one_pool.install(|| one.round());
         many_pool.install(|| many.round());
     }
-    let prices = [&one, &many].map(|session| session.prices(fitted.len()));
-    let page = page::text([&one, &many], prices, fitted.len(), predicted.len());
+    let prices = one.prices(fitted.len());
+    let page = page::text([&one, &many], &prices, fitted.len(), predicted.len());
     println!("{page}");
     if std::env::args().any(|argument| argument == "--write") {
         page::write(&page).expect("docs/performance.md with the lines that mark the section");

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{fs, io};
 
+use kutta::field::{Product, ProductKind};
+
 use crate::Session;
 use crate::model::Prices;
 use crate::subject::Timed;
@@ -29,7 +31,7 @@ pub fn write(section: &str) -> io::Result<()> {
 /// One thread first, then all; `fitted` subjects, then `predicted` ones, then those of growing size.
 pub fn text(
     sessions: [&Session<'_>; 2],
-    prices: [Prices; 2],
+    prices: &Prices,
     fitted: usize,
     predicted: usize,
 ) -> String {
@@ -37,15 +39,15 @@ pub fn text(
     let [one, many] = sessions;
     section(
         &mut page,
-        "Prices, fitted to the first three rows below",
-        &prices_table(sessions, prices),
+        "Prices, fitted to the first three rows of the next table but one",
+        &prices_table(prices),
     );
-    section(&mut page, "Rates of faer's products", &rates(sessions));
-    for (session, prices) in sessions.into_iter().zip(&prices) {
+    section(&mut page, "Rates of faer's products", &rates(sessions, fitted));
+    for session in sessions {
         let title = format!("Predicted and measured, {}", threads(session));
         section(&mut page, &title, &predictions(session, prices, fitted + predicted));
     }
-    section(&mut page, "Where time goes, one thread", &breakdown(one, &prices[0], fitted));
+    section(&mut page, "Where time goes, one thread", &breakdown(one, prices, fitted));
     let cores = format!("What more threads give: {} against one", many.threads);
     section(&mut page, &cores, &speedups(one, many, fitted));
     let growing = &one.timed[fitted + predicted..];
@@ -94,24 +96,40 @@ fn named(timed: &Timed<'_>) -> [String; 2] {
 
 /// Three digits that count.
 fn digits(number: f64) -> String {
-    let before = number.abs().log10().floor().clamp(-6.0, 2.0) as i32;
+    let before = number.abs().log10().floor().clamp(-3.0, 2.0) as i32;
     format!("{number:.*}", (2 - before) as usize)
 }
 
-fn prices_table(sessions: [&Session<'_>; 2], prices: [Prices; 2]) -> String {
-    let rows = sessions.iter().zip(prices).map(|(session, prices)| {
-        [threads(session)].into_iter().chain(prices.map(|price| digits(1e9 * price))).collect()
-    });
-    table(&["", "a: ns a function", "b: ns a number", "c: ns a call"], rows)
+fn prices_table(prices: &Prices) -> String {
+    let what =
+        ["a, an evaluation of tanh and its like", "b, a number read or written", "c, a call"];
+    let rows = what
+        .iter()
+        .zip(prices)
+        .map(|(what, price)| vec![(*what).to_owned(), format!("{} ns", digits(1e9 * price))]);
+    table(&["price", "of a core"], rows)
 }
 
-fn rates(sessions: [&Session<'_>; 2]) -> String {
-    let rows = [3, 4, 7, 8, 16, 32, 33, 64, 100, 256].map(|side| {
-        let rates = sessions.map(|session| digits(1e-9 * session.rates.of(side)));
-        [side.to_string()].into_iter().chain(rates).collect()
+/// Of the fitted subjects: the rates of their products, those with most operations first.
+fn rates(sessions: [&Session<'_>; 2], fitted: usize) -> String {
+    let rows = sessions[0].timed[..fitted].iter().flat_map(|timed| {
+        let all = work(timed.subject, true).blocks.products;
+        let all_flop: usize = all.iter().map(|(product, count)| count * product.flop()).sum();
+        let large = all.into_iter().filter(move |(p, count)| 20 * count * p.flop() > all_flop);
+        large.map(|(product, _)| {
+            let Product { kind, rows, inner, columns } = product;
+            let kind = match kind {
+                ProductKind::Plain => "K Y",
+                ProductKind::Transposed => "K' U",
+                ProductKind::Outer => "U Y'",
+            };
+            let size = format!("{rows} x {inner} x {columns}");
+            let rates = sessions.map(|session| digits(1e-9 * session.rates.of(&product)));
+            [kind.to_owned(), size].into_iter().chain(rates).collect()
+        })
     });
-    let [one, many] = sessions.map(|session| format!("GFLOP/s, {}", threads(session)));
-    table(&["side", &one, &many], rows)
+    let [one, many] = sessions.map(|session| format!("GFLOP/s a core, {}", threads(session)));
+    table(&["product", "m x k x n", &one, &many], rows)
 }
 
 fn predictions(session: &Session<'_>, prices: &Prices, count: usize) -> String {

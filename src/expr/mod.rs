@@ -35,7 +35,7 @@ pub use kernel::Kernel;
 pub use lower::function_names;
 pub use print::Shown;
 pub use vector::Combination;
-pub use work::{Call, Work};
+pub use work::{Call, Product, ProductKind, Work};
 
 /// A block of rows of the state (or of an input or output) with its name.
 #[derive(Clone, Debug, PartialEq)]

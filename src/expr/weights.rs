@@ -7,7 +7,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 use super::functions;
 use super::graph::{Binary, Graph, Node, Op, Shape};
-use super::work::Work;
+use super::work::{Product, ProductKind, Work};
 use crate::buffer::LINE;
 
 /// Where a value stands: in one of the slices given, or in the program's own buffer.
@@ -113,7 +113,8 @@ impl Step {
         let mut work = match self.op {
             Op::Product { left_t, .. } => {
                 let inner = if left_t { self.shapes[0].rows } else { self.shapes[0].cols };
-                return Work::product(self.shape.rows, inner, self.shape.cols);
+                let Shape { rows, cols: columns, .. } = self.shape;
+                return Work::product(Product { kind: ProductKind::Plain, rows, inner, columns });
             }
             Op::Map(f, _) => Work::map(f, n),
             Op::Power(..) => Work::function("^", n),

@@ -11,9 +11,8 @@ use super::vector::TERMS;
 /// What a call does, in the four kinds of work whose times differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Work {
-    /// Floating-point operations of products, 2 m n k, by rows and columns of their matrix: the one that multiplies
-    /// a block of samples, or that a sum over samples adds to.
-    pub products: BTreeMap<(usize, usize), usize>,
+    /// How many products there are of each kind and size.
+    pub products: BTreeMap<Product, usize>,
     /// Evaluations of tanh and its like, by their names in formulas; powers are `^`. What is one comparison
     /// (relu and its derivative) is not counted here.
     pub functions: BTreeMap<&'static str, usize>,
@@ -21,6 +20,37 @@ pub struct Work {
     pub numbers: usize,
     /// Products and loops.
     pub calls: usize,
+}
+
+/// A product of a rows x inner matrix with an inner x columns matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Product {
+    /// What is multiplied.
+    pub kind: ProductKind,
+    /// Rows of the result.
+    pub rows: usize,
+    /// Columns of the left factor.
+    pub inner: usize,
+    /// Columns of the result.
+    pub columns: usize,
+}
+
+/// What a product multiplies; matrices stand by columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProductKind {
+    /// A matrix and a block of samples.
+    Plain,
+    /// A transposed matrix and a block of samples.
+    Transposed,
+    /// Two blocks, summed over their samples and added to what is there.
+    Outer,
+}
+
+impl Product {
+    /// Floating-point operations, 2 m n k.
+    pub fn flop(&self) -> usize {
+        2 * self.rows * self.inner * self.columns
+    }
 }
 
 /// A call of a kernel whose work is asked for.
@@ -57,10 +87,9 @@ impl Work {
         Work { numbers, calls, ..Work::default() }
     }
 
-    /// The product of a rows x cols matrix with so many columns, or the sum of as many outer products.
-    pub fn product(rows: usize, cols: usize, columns: usize) -> Work {
-        let products = BTreeMap::from([((rows, cols), 2 * rows * cols * columns)]);
-        Work { products, calls: 1, ..Work::default() }
+    /// One product.
+    pub fn product(product: Product) -> Work {
+        Work { products: BTreeMap::from([(product, 1)]), calls: 1, ..Work::default() }
     }
 
     /// So many evaluations of a function.
@@ -70,7 +99,7 @@ impl Work {
 
     /// Floating-point operations of all products.
     pub fn flop(&self) -> usize {
-        self.products.values().sum()
+        self.products.iter().map(|(product, count)| count * product.flop()).sum()
     }
 
     /// Evaluations of all functions.
@@ -95,8 +124,8 @@ impl Work {
 
 impl AddAssign for Work {
     fn add_assign(&mut self, other: Work) {
-        for (shape, flop) in other.products {
-            *self.products.entry(shape).or_default() += flop;
+        for (product, count) in other.products {
+            *self.products.entry(product).or_default() += count;
         }
         for (name, evaluations) in other.functions {
             *self.functions.entry(name).or_default() += evaluations;
@@ -110,7 +139,7 @@ impl Mul<usize> for Work {
     type Output = Work;
 
     fn mul(mut self, times: usize) -> Work {
-        self.products.values_mut().for_each(|flop| *flop *= times);
+        self.products.values_mut().for_each(|count| *count *= times);
         self.functions.values_mut().for_each(|evaluations| *evaluations *= times);
         Work { numbers: times * self.numbers, calls: times * self.calls, ..self }
     }
@@ -153,14 +182,24 @@ impl Body {
 
 impl Outer {
     fn work(&self, columns: usize) -> Work {
-        Work::product(self.rows, self.cols, columns)
+        Work::product(Product {
+            kind: ProductKind::Outer,
+            rows: self.rows,
+            inner: columns,
+            columns: self.cols,
+        })
     }
 }
 
 impl Step {
     fn work(&self, batch: usize, columns: usize, terms: Option<usize>) -> Work {
         match self {
-            Step::Product { rows, right_rows, .. } => Work::product(*rows, *right_rows, batch),
+            &Step::Product { rows, right_rows, left_t, .. } => Work::product(Product {
+                kind: if left_t { ProductKind::Transposed } else { ProductKind::Plain },
+                rows,
+                inner: right_rows,
+                columns: batch,
+            }),
             Step::Outer(outer) => outer.work(batch),
             Step::Loop { tiles, folds, .. } => {
                 let mut work: Work = tiles.iter().map(|tile| tile.work(batch, terms)).sum();

@@ -9,7 +9,9 @@ pub use catalogue::{catalogue, named, names};
 pub use file::{FieldFile, Size, WeightShape, unique_keys};
 pub use symbolic::{FieldError, SymbolicField};
 
-pub use crate::expr::{Call, Combination, Series, Then, Weight, Work, Workspace};
+pub use crate::expr::{
+    Call, Combination, Product, ProductKind, Series, Then, Weight, Work, Workspace,
+};
 
 /// A field y' = f(t, y; w) for a block of samples.
 ///
