@@ -16,7 +16,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use common::Case;
 use model::{Prices, Terms, fit};
 use rates::Rates;
-use subject::{Subject, Timed, fitted, predicted};
+use subject::{Loop, Subject, Timed, fitted, predicted};
 
 /// Turns of each subject; one after the other has its turn, so that all see the same moods of the machine.
 const ROUNDS: usize = 7;
@@ -26,6 +26,7 @@ pub struct Session<'s> {
     pub threads: usize,
     pub rates: Rates,
     pub timed: Vec<Timed<'s>>,
+    loops: Vec<Loop>,
 }
 
 impl<'s> Session<'s> {
@@ -41,7 +42,7 @@ impl<'s> Session<'s> {
             for timed in &timed {
                 rates.include(&work(timed.subject, true).total());
             }
-            Session { threads, rates, timed }
+            Session { threads, rates, timed, loops: Vec::new() }
         });
         (pool, session)
     }
@@ -49,21 +50,29 @@ impl<'s> Session<'s> {
     fn round(&mut self) {
         self.rates.sample();
         self.timed.iter_mut().for_each(Timed::sample);
+        self.loops.iter_mut().for_each(Loop::sample);
     }
 
     pub fn terms(&self, timed: &Timed<'_>, gradient: bool) -> Terms {
         Terms::new(&work(timed.subject, gradient), &self.rates, self.threads)
     }
 
-    /// Prices by the first subjects, forward and with gradient.
+    /// Prices by the first subjects, forward and with gradient, and by their loops.
     fn prices(&self, fitted: usize) -> Prices {
         let runs = self.timed[..fitted].iter().flat_map(|timed| {
             [false, true].map(|gradient| (self.terms(timed, gradient), timed.median(gradient)))
         });
-        fit(&runs.collect::<Vec<_>>())
+        let loops = self.loops.iter().map(|each| {
+            let mut terms = Terms::default();
+            terms.add(&each.work(), &self.rates, 1);
+            (terms, each.median())
+        });
+        fit(&runs.chain(loops).collect::<Vec<_>>())
     }
 }
 
+/// # Panics
+/// Every field here is a formula, which tells its work.
 pub fn work(subject: &Subject, gradient: bool) -> NetworkWork {
     subject.network.work(subject.case.batch, gradient).expect("a field that is a formula")
 }
@@ -84,6 +93,7 @@ fn main() {
     let all = || fitted.iter().chain(&predicted);
     let (one_pool, mut one) = Session::new(1, all().chain(growing.iter().flatten()));
     let (many_pool, mut many) = Session::new(cores, all());
+    one.loops = fitted.iter().map(Loop::new).collect();
     for _ in 0..ROUNDS {
         one_pool.install(|| one.round());
         many_pool.install(|| many.round());

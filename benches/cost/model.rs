@@ -4,6 +4,7 @@
 //! seconds = flop / rate + a evaluations + b numbers + c calls
 //! ```
 
+use kutta::field::Work;
 use kutta::network::NetworkWork;
 
 use crate::rates::Rates;
@@ -12,6 +13,7 @@ use crate::rates::Rates;
 pub type Prices = [f64; 3];
 
 /// What a run is made of, in seconds for products and in numbers for what has a price.
+#[derive(Default)]
 pub struct Terms {
     pub products: f64,
     pub counts: [f64; 3],
@@ -20,15 +22,18 @@ pub struct Terms {
 impl Terms {
     /// On so many threads, which share all but what is done once.
     pub fn new(work: &NetworkWork, rates: &Rates, threads: usize) -> Terms {
-        let parts = [(&work.once, 1), (&work.blocks, threads), (&work.groups, threads)];
-        let mut terms = Terms { products: 0.0, counts: [0.0; 3] };
-        for (work, threads) in parts {
-            let share = 1.0 / threads as f64;
-            terms.products += share * rates.seconds(work);
-            let counts = [work.evaluations(), work.numbers, work.calls];
-            terms.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += share * n as f64);
+        let mut terms = Terms::default();
+        for (work, threads) in [(&work.once, 1), (&work.blocks, threads), (&work.groups, threads)] {
+            terms.add(work, rates, threads);
         }
         terms
+    }
+
+    pub fn add(&mut self, work: &Work, rates: &Rates, threads: usize) {
+        let share = 1.0 / threads as f64;
+        self.products += share * rates.seconds(work);
+        let counts = [work.evaluations(), work.numbers, work.calls];
+        self.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += share * n as f64);
     }
 
     pub fn seconds(&self, prices: &Prices) -> f64 {

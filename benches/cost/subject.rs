@@ -4,12 +4,12 @@ use std::hint::black_box;
 
 use faer::MatRef;
 use indexmap::IndexMap;
-use kutta::field::{FieldFile, SymbolicField};
+use kutta::field::{At, Call, FieldFile, SymbolicField, VectorField, Work, Workspace};
 use kutta::measure::{Summary, seconds};
 use kutta::network::{Engine, Network, Targets};
 use kutta::tableau::{Tableau, TableauFile};
 
-use crate::common::{Case, FEATURES, field, method, resnet};
+use crate::common::{Case, FEATURES, field, method, numbers, resnet};
 
 /// Seconds of one turn at least, for the clock.
 const TURN: f64 = 0.02;
@@ -78,6 +78,48 @@ impl<'s> Timed<'s> {
     }
 }
 
+/// The loop of a field by itself, tanh(y + b) on a block: what tells the price of tanh from that of a number.
+pub struct Loop {
+    field: SymbolicField,
+    batch: usize,
+    taken: Vec<f64>,
+}
+
+impl Loop {
+    pub fn new(subject: &Subject) -> Loop {
+        let batch = Engine::new(&subject.network).block();
+        Loop { field: formula(LOOP, subject.case.width), batch, taken: Vec::new() }
+    }
+
+    pub fn work(&self) -> Work {
+        self.field.kernel().work(Call::Value { batch: self.batch, then: None })
+    }
+
+    pub fn sample(&mut self) {
+        let Loop { field, batch, taken } = self;
+        let mut prepared = numbers(field.n_prepared(), 0.5);
+        field.prepare(0.0, &mut prepared);
+        let y = numbers(field.width() * *batch, 0.9);
+        let (mut k, mut workspace) = (vec![0.0; y.len()], Workspace::new());
+        let at = At { t: 0.0, prepared: &prepared, batch: *batch };
+        let mut many = || {
+            for _ in 0..100 {
+                field.eval(at, black_box(&y), black_box(&mut k), &mut [], &mut workspace);
+            }
+        };
+        taken.push(turn(&mut many) / 100.0);
+    }
+
+    pub fn median(&self) -> f64 {
+        Summary::of(&self.taken).map_or(f64::NAN, |summary| summary.median)
+    }
+}
+
+fn formula(text: &str, width: usize) -> SymbolicField {
+    let file: FieldFile = ron::from_str(text).expect("a field");
+    SymbolicField::new(&file, width, &IndexMap::new()).expect("a formula")
+}
+
 fn turn(work: &mut impl FnMut()) -> f64 {
     let (once, ()) = seconds(&mut *work);
     let repeats = (TURN / once).ceil().clamp(1.0, 1e3);
@@ -103,9 +145,8 @@ pub fn predicted() -> Vec<Subject> {
             subjects.push(Subject::new(&name_and_method, case, field(name, width), &rk4));
         }
         for (name, text) in [("two-layer", TWO_LAYER), ("parabolic", PARABOLIC)] {
-            let file: FieldFile = ron::from_str(text).expect("a field");
-            let formula = SymbolicField::new(&file, width, &IndexMap::new()).expect("a formula");
-            subjects.push(Subject::new(&format!("{name} as a formula, rk4"), case, formula, &rk4));
+            let name = format!("{name} as a formula, rk4");
+            subjects.push(Subject::new(&name, case, formula(text, width), &rk4));
         }
         for name in ["euler", "dopri5"] {
             let subject =
@@ -120,6 +161,12 @@ pub fn predicted() -> Vec<Subject> {
     subjects.extend(widths.map(|width| Subject::resnet(Case { width, batch: 1000, steps: 8 })));
     subjects
 }
+
+const LOOP: &str = r#"(
+    state: {"y": "n"},
+    weights: {"b": Vector("n")},
+    rhs: {"y": "tanh(y + b)"},
+)"#;
 
 const TWO_LAYER: &str = r#"(
     state: {"y": "n"},
