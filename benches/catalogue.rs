@@ -6,16 +6,16 @@ use std::hint::black_box;
 
 use kutta::tableau::catalogue;
 
-use common::seconds;
+use common::median;
 
 fn main() {
-    let all = seconds(|| {
+    let all = median(|| {
         for file in catalogue() {
             black_box(file.prove().expect("a method of the catalogue"));
         }
     });
     println!("{} methods are proved in {:.2} ms", catalogue().count(), 1e3 * all);
-    let timed = |name: &str, work: &(dyn Fn() + Sync)| (seconds(work), name.to_owned());
+    let timed = |name: &str, work: &(dyn Fn() + Sync)| (median(work), name.to_owned());
     let each = catalogue().filter_map(|file| {
         let name = file.name.as_deref()?;
         Some(timed(name, &|| {

@@ -7,7 +7,7 @@ use std::hint::black_box;
 use faer::MatRef;
 use kutta::network::{Engine, Targets};
 
-use common::{CASES, FEATURES, account, faers_rate, seconds};
+use common::{CASES, FEATURES, account, faers_rate, median};
 
 fn main() {
     for case in CASES {
@@ -16,7 +16,7 @@ fn main() {
         let (x, labels) = case.samples();
         let x = MatRef::from_column_major_slice(&x, FEATURES, case.batch);
         let mut engine = Engine::new(&network);
-        let score = seconds(|| {
+        let score = median(|| {
             let score = engine.score(&theta, x, Targets::Classes(&labels));
             black_box(score.expect("a finite loss"));
         });

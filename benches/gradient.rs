@@ -8,7 +8,7 @@ use std::hint::black_box;
 use faer::MatRef;
 use kutta::network::{Engine, Targets};
 
-use common::{CASES, Case, FEATURES, HORIZON, OUTPUTS, account, faers_rate, seconds};
+use common::{CASES, Case, FEATURES, HORIZON, OUTPUTS, account, faers_rate, median};
 use hand::Hand;
 
 fn by_hand(case: Case) -> f64 {
@@ -17,7 +17,7 @@ fn by_hand(case: Case) -> f64 {
     let theta = case.weights(hand.parameters());
     let (x, labels) = case.samples();
     let mut gradient = vec![0.0; theta.len()];
-    seconds(|| {
+    median(|| {
         black_box(hand.gradient(&theta, &x, &labels, &mut gradient));
     })
 }
@@ -30,7 +30,7 @@ fn kutta(case: Case) -> f64 {
     let samples: Vec<usize> = (0..case.batch).collect();
     let mut gradient = vec![0.0; theta.len()];
     let mut engine = Engine::new(&network);
-    seconds(|| {
+    median(|| {
         let targets = Targets::Classes(&labels);
         let loss = engine.gradient(&theta, x, targets, &samples, &mut gradient);
         black_box(loss.expect("a finite loss"));

@@ -1,41 +1,13 @@
-//! The whole Jacobian df/dy at each of many states, by one batched jvp along all unit vectors.
+//! The whole Jacobian df/dy at each of many states, by batched jvps along all unit vectors, on all threads.
 
 mod common;
 
-use kutta::field::{At, VectorField, Workspace};
+use kutta::field::VectorField;
+use kutta::jacobian::{Room, jacobians};
 
-use common::{CASES, faers_rate, numbers, resnet, seconds};
+use common::{CASES, faers_rate, median, numbers, resnet};
 
 const STATES: usize = 64;
-
-/// Memory for [`jacobians`].
-#[derive(Default)]
-struct Room {
-    states: Vec<f64>,
-    seeds: Vec<f64>,
-    workspace: Workspace,
-}
-
-/// df/dy at each state of `y`; `out` is one matrix after the other, each by columns.
-fn jacobians(
-    field: &dyn VectorField,
-    t: f64,
-    prepared: &[f64],
-    y: &[f64],
-    room: &mut Room,
-    out: &mut [f64],
-) {
-    let width = field.width();
-    let Room { states, seeds, workspace } = room;
-    states.resize(width * width, 0.0);
-    seeds.resize(width * width, 0.0);
-    (0..width).for_each(|i| seeds[i * (width + 1)] = 1.0);
-    let at = At { t, prepared, batch: width };
-    for (y, out) in y.chunks_exact(width).zip(out.chunks_exact_mut(width * width)) {
-        states.chunks_exact_mut(width).for_each(|column| column.copy_from_slice(y));
-        field.jvp(at, states, seeds, out, workspace);
-    }
-}
 
 fn main() {
     for width in CASES.map(|case| case.width) {
@@ -45,7 +17,7 @@ fn main() {
         let y = numbers(width * STATES, 0.9);
         let mut out = vec![0.0; STATES * width * width];
         let mut room = Room::default();
-        let each = seconds(|| jacobians(&field, 0.0, &prepared, &y, &mut room, &mut out));
+        let each = median(|| jacobians(&field, 0.0, &prepared, &y, &mut room, &mut out));
         // K y and K v for every column of every Jacobian.
         let rate = 4e-9 * (STATES * width.pow(3)) as f64 / each;
         let faer = faers_rate(width, STATES * width);

@@ -4,7 +4,7 @@ mod common;
 
 use kutta::field::{At, VectorField, Workspace};
 
-use common::{CASES, numbers, resnet, seconds};
+use common::{CASES, median, numbers, resnet};
 
 const BATCH: usize = 128;
 
@@ -18,8 +18,8 @@ fn main() {
         let mut out = vec![0.0; y.len()];
         let mut keep = vec![0.0; field.n_kept() * BATCH];
         let mut workspace = Workspace::new();
-        let value = seconds(|| field.eval(at, &y, &mut out, &mut keep, &mut workspace));
-        let tangent = seconds(|| field.jvp(at, &y, &v, &mut out, &mut workspace));
+        let value = median(|| field.eval(at, &y, &mut out, &mut keep, &mut workspace));
+        let tangent = median(|| field.jvp(at, &y, &v, &mut out, &mut workspace));
         let rate = |products: f64, seconds: f64| {
             products * 2e-9 * (width * width * BATCH) as f64 / seconds
         };

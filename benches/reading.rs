@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use kutta::data::Source;
 
-use common::{numbers, seconds};
+use common::{median, numbers};
 
 type Written = std::io::Result<()>;
 
@@ -78,7 +78,7 @@ fn main() {
         let source: Source = ron::from_str(text).expect("a source");
         let load = || source.load(folder.path(), 1).expect("readable");
         let (rows, columns) = (load().train.x.ncols(), load().train.x.nrows());
-        let time = seconds(|| {
+        let time = median(|| {
             black_box(load());
         });
         let size = fs::metadata(folder.path().join(name)).map_or(0, |file| file.len());

@@ -102,7 +102,7 @@ fn weights_are_prepared_once_for_each_distinct_time() {
         times.sort_by(f64::total_cmp);
         times.dedup();
         assert_eq!(times.len(), expected, "{method}, {basis:?}: {times:?}");
-        let groups = Engine::new(&network).blocks(700).min(8);
+        let groups = Engine::new(&network).blocks(700, true).min(8);
         assert_eq!(count(&calls, |c| matches!(c, Call::Gather(_))), groups * expected);
     }
 }

@@ -4,23 +4,23 @@
 //! Operations: 2 m n k for each product, forward once, gradient three times; activations are not counted.
 #![allow(dead_code)] // each bench takes what it needs
 
-use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
 use indexmap::IndexMap;
 use kutta::control::{Basis, Controls};
 use kutta::field::{SymbolicField, named};
 use kutta::loss::{Loss, Penalties};
+use kutta::measure::{Products, Summary, seconds};
 use kutta::network::{Head, Network, Opening, Task};
 use kutta::solve::{Flow, Stepping};
-use kutta::tableau;
+use kutta::tableau::{self, Tableau};
 
 pub const FEATURES: usize = 2;
 pub const OUTPUTS: usize = 5;
 pub const HORIZON: f64 = 5.0;
+
+/// Looks at the rate of products.
+const LOOKS: usize = 20;
 
 /// A residual network solved by rk4.
 #[derive(Clone, Copy)]
@@ -54,12 +54,15 @@ impl Case {
 
     /// The network as users have it: its field is a formula.
     pub fn network(self) -> Network {
+        self.network_of(resnet(self.width), &method("rk4"))
+    }
+
+    /// The same with another field and another method.
+    pub fn network_of(self, field: SymbolicField, method: &Tableau<f64>) -> Network {
         let Case { width, steps, .. } = self;
-        let field = Arc::new(resnet(width));
-        let method = tableau::named("rk4").expect("a method of the catalogue").to_f64();
         let controls = Controls::new(Basis::PiecewiseLinear { nodes: steps + 1 }, HORIZON);
         let grid = Stepping::Fixed { steps }.grid(HORIZON).expect("a grid");
-        let flow = Flow::new(field, controls, &method, grid);
+        let flow = Flow::new(Arc::new(field), controls, method, grid);
         let opening = Opening::Dense { width, activation: "tanh".into() };
         let (loss, penalties, task) = (Loss::Softmax, Penalties::default(), Task::Classes(OUTPUTS));
         Network::new(&opening, flow, Head::Linear, loss, penalties, FEATURES, task)
@@ -80,8 +83,18 @@ impl Case {
 
 /// tanh(K y + b)
 pub fn resnet(width: usize) -> SymbolicField {
-    let field = named("resnet").and_then(|file| SymbolicField::new(file, width, &IndexMap::new()));
+    field("resnet", width)
+}
+
+/// A field of the catalogue.
+pub fn field(name: &str, width: usize) -> SymbolicField {
+    let field = named(name).and_then(|file| SymbolicField::new(file, width, &IndexMap::new()));
     field.expect("a field of the catalogue")
+}
+
+/// A method of the catalogue.
+pub fn method(name: &str) -> Tableau<f64> {
+    tableau::named(name).expect("a method of the catalogue").to_f64()
 }
 
 /// Numbers that are not special, about `scale` in size.
@@ -91,55 +104,27 @@ pub fn numbers(length: usize, scale: f64) -> Vec<f64> {
 
 /// The median of the seconds that `work` takes, over about a second. It is entered from inside the pool, as training
 /// does.
-pub fn seconds(mut work: impl FnMut() + Send) -> f64 {
+pub fn median(mut work: impl FnMut() + Send) -> f64 {
     rayon::scope(|_| {
-        let mut sample = |repeats: usize| {
-            let start = Instant::now();
-            (0..repeats).for_each(|_| work());
-            start.elapsed().as_secs_f64() / repeats as f64
-        };
+        let mut sample =
+            |repeats: usize| seconds(|| (0..repeats).for_each(|_| work())).0 / repeats as f64;
         // The first finds no memory yet.
         let once = sample(1).min(sample(1));
         // Long enough for the clock.
         let repeats = (0.01 / once).clamp(1.0, 1e6);
         let samples = (1.0 / (once * repeats)).clamp(5.0, 50.0) as usize;
-        let mut taken: Vec<f64> = (0..samples).map(|_| sample(repeats as usize)).collect();
-        taken.sort_by(f64::total_cmp);
-        taken[samples / 2]
+        let taken: Vec<f64> = (0..samples).map(|_| sample(repeats as usize)).collect();
+        Summary::of(&taken).map_or(f64::NAN, |summary| summary.median)
     })
 }
 
-/// faer's rate in 10^9 operations a second, for an n x n matrix and so many columns: shares of the columns, one a
-/// thread, in blocks of 128 or 256, whichever is faster, and so often that starting the threads does not count.
+/// faer's rate in 10^9 operations a second, for an n x n matrix and so many columns, on all threads.
 pub fn faers_rate(n: usize, batch: usize) -> f64 {
-    let left = numbers(n * n, 1.0);
-    let right = numbers(n * batch, 1.0);
-    let mut out = numbers(n * batch, 1.0);
-    let left = MatRef::from_column_major_slice(&left, n, n);
-    let product = |right: &[f64], out: &mut [f64]| {
-        let columns = right.len() / n;
-        let right = MatRef::from_column_major_slice(right, n, columns);
-        let out = MatMut::from_column_major_slice_mut(out, n, columns);
-        matmul(black_box(out), Accum::Replace, left, black_box(right), 1.0, Par::Seq);
-    };
-    let work = 2e-9 * (n * n * batch) as f64;
-    let repeats = (0.02 / work).ceil();
-    let share = n * batch.div_ceil(rayon::current_num_threads());
-    let taken = [128, 256].map(|columns| {
-        seconds(|| {
-            rayon::scope(|scope| {
-                for (right, out) in right.chunks(share).zip(out.chunks_mut(share)) {
-                    scope.spawn(move |_| {
-                        for _ in 0..repeats as usize {
-                            let blocks = right.chunks(n * columns).zip(out.chunks_mut(n * columns));
-                            blocks.for_each(|(right, out)| product(right, out));
-                        }
-                    });
-                }
-            });
-        }) / repeats
-    });
-    work / taken.into_iter().fold(f64::INFINITY, f64::min)
+    rayon::scope(|_| {
+        let mut products = Products::new(n, batch);
+        (0..LOOKS).for_each(|_| products.sample());
+        products.rate().map_or(f64::NAN, |rate| 1e-9 * rate)
+    })
 }
 
 /// A line: who, how long, at which rate, and which share of faer's that is.

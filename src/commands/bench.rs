@@ -16,6 +16,7 @@ use super::{Output, Refusal, read_model};
 use crate::cli::{Bench, Timed};
 use crate::control::Controls;
 use crate::data::{Dataset, Kind, Labels, Samples, Schema};
+use crate::field::Call;
 use crate::jacobian::{self, Room};
 use crate::measure::{Products, Summary, peak_memory, seconds};
 use crate::network::{Engine, Network};
@@ -91,12 +92,14 @@ pub fn run(args: &Bench, output: &Output) -> Result<(), Refusal> {
     let none = || Refusal::work("nothing was timed");
     let times = Summary::of(&timing.seconds).ok_or_else(none)?;
     let matmul_gflops = 1e-9 * timing.products.rate().ok_or_else(none)?;
-    let field = model.field(network.width())?;
-    let forward = forward_flops(&network, &field) as f64;
+    let forward = forward_flops(&network) as f64;
     let each = match args.what {
         Timed::Forward => forward,
         Timed::Gradient => 3.0 * forward,
-        Timed::Jacobian => (network.width() + 1) as f64 * field.kernel().flops() as f64,
+        Timed::Jacobian => {
+            let value = network.flow.field.work(Call::Value { batch: 1, then: None });
+            (network.width() + 1) as f64 * value.map_or(0, |work| work.flop()) as f64
+        }
     };
     let flop = each * batch as f64;
     let gflops = 1e-9 * flop / times.median;

@@ -9,6 +9,7 @@ use super::graph::{Function, Graph, Input, Node, Op, Shape};
 use super::lower::lower;
 use super::plan::{Planner, Prepared, TILE, Wanted};
 use super::weights::{At, WeightProgram};
+use super::work::{self, Call, Work};
 use super::{ExprError, Formula};
 use crate::buffer::LINE;
 
@@ -299,18 +300,34 @@ impl Kernel {
         whole == self.n_sums && whole == self.n_weights() && in_place
     }
 
-    /// Floating-point operations of the value for one sample: 2 m n for each product of an m x n matrix with a
-    /// state; what is elementwise or done once a time is not counted.
-    pub fn flops(&self) -> usize {
-        let product = |node: &Node| match self.graph.op(*node) {
-            Op::Product { left, left_t, .. } if self.graph.shape(*node).samples => {
-                let left = self.graph.shape(left);
-                let inner = if left_t { left.rows } else { left.cols };
-                2 * self.graph.shape(*node).len() * inner
+    /// The work of a call, by the plan.
+    pub fn work(&self, call: Call) -> Work {
+        let rows = self.out_rows;
+        match call {
+            Call::Value { batch, then } => {
+                let mut work = self.forward.work(batch, self.columns, rows, then);
+                if let (false, Some(terms)) = (self.forward.then, then) {
+                    work += work::combination(rows * batch, terms + 1);
+                }
+                work
             }
-            _ => 0,
-        };
-        self.behind_value().iter().map(product).sum()
+            Call::Pull { batch, terms } => {
+                self.adjoint.work(batch, self.columns, rows, Some(terms))
+            }
+            Call::Held { columns } => self.adjoint.held_work(columns),
+            Call::Prepare => {
+                let mut work = self.prepared.program.work();
+                let repeated: usize = self.prepared.repeats.iter().map(|r| r.tile).sum();
+                work += Work::moved(2 * repeated, self.prepared.repeats.len());
+                work
+            }
+            Call::Gather => {
+                let mut work = self.gather.work();
+                let numbers: usize = self.gradients.iter().map(|g| g.1).sum();
+                work += Work::moved(3 * numbers, self.gradients.len());
+                work
+            }
+        }
     }
 
     /// Whether the value has kinks or jumps: relu, step and what is made of them.
@@ -527,6 +544,8 @@ impl Known<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::expr::tests::formula;
 
@@ -534,16 +553,40 @@ mod tests {
         Kernel::new(formula(&[("y", 4)], weights, &[], &[rhs]), true).unwrap()
     }
 
+    fn value(weights: &[(&str, usize, usize)], rhs: &str) -> Work {
+        kernel(weights, rhs).work(Call::Value { batch: 1, then: None })
+    }
+
     #[test]
     fn products_with_the_state_are_counted_and_no_others() {
         let narrow = [("A", 4, 2), ("B", 2, 4)];
         for (rhs, products) in [("A*(B*y)", 2 * (2 * 4 + 4 * 2)), ("(A*B)*y", 2 * 4 * 4)] {
-            assert_eq!(kernel(&narrow, rhs).flops(), products, "{rhs}");
+            assert_eq!(value(&narrow, rhs).flop(), products, "{rhs}");
         }
         // A transposed matrix has as many products, and one that stands twice is formed once.
         let square = [("K", 4, 4)];
-        assert_eq!(kernel(&square, "K'*tanh(K*y) + K*y").flops(), 2 * 2 * 4 * 4);
-        assert_eq!(kernel(&square, "tanh(y) .* y").flops(), 0);
+        assert_eq!(value(&square, "K'*tanh(K*y) + K*y").flop(), 2 * 2 * 4 * 4);
+        assert_eq!(value(&square, "tanh(y) .* y").flop(), 0);
+    }
+
+    #[test]
+    fn the_work_of_tanh_is_what_its_loops_do() {
+        let kernel = kernel(&[("K", 4, 4), ("b", 4, 1)], "tanh(K*y + b)");
+        let batch = 10;
+        let value = kernel.work(Call::Value { batch, then: Some(2) });
+        assert_eq!(value.flop(), 2 * 4 * 4 * batch);
+        assert_eq!(value.functions, BTreeMap::from([("tanh", 4 * batch)]));
+        // tanh(Ky + b) reads two and writes one; next = k + two terms reads two and writes one.
+        assert_eq!((value.numbers, value.calls), (4 * batch * (3 + 3), 2));
+        // Five terms beside the value are two passes, the second reads and writes next again.
+        let five = kernel.work(Call::Value { batch, then: Some(5) });
+        assert_eq!(five.numbers, 4 * batch * (3 + 5 + 2 + 1));
+
+        // Back: K'z, and z y' for all evaluations of a series.
+        let back = kernel.work(Call::Pull { batch, terms: 1 });
+        assert_eq!((back.flop(), back.evaluations()), (2 * 4 * 4 * batch, 0));
+        let held = kernel.work(Call::Held { columns: 3 * batch });
+        assert_eq!((held.flop(), held.calls), (2 * 4 * 4 * 3 * batch, 1));
     }
 
     #[test]

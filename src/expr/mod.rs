@@ -22,6 +22,7 @@ mod printer;
 mod syntax;
 pub mod vector;
 mod weights;
+pub mod work;
 mod written;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use kernel::Kernel;
 pub use lower::function_names;
 pub use print::Shown;
 pub use vector::Combination;
+pub use work::{Call, Product, ProductKind, Work};
 
 /// A block of rows of the state (or of an input or output) with its name.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,9 @@ pub use catalogue::{catalogue, named, names};
 pub use file::{FieldFile, Size, WeightShape, unique_keys};
 pub use symbolic::{FieldError, SymbolicField};
 
-pub use crate::expr::{Combination, Series, Then, Weight, Workspace};
+pub use crate::expr::{
+    Call, Combination, Product, ProductKind, Series, Then, Weight, Work, Workspace,
+};
 
 /// A field y' = f(t, y; w) for a block of samples.
 ///
@@ -117,6 +119,11 @@ pub trait VectorField: Send + Sync {
     /// gradient += (df/dw)' u, from the sums.
     fn gather(&self, _at: At<'_>, sums: &[f64], gradient: &mut [f64], _ws: &mut Workspace) {
         gradient.iter_mut().zip(sums).for_each(|(g, s)| *g += s);
+    }
+
+    /// The work of a call, for those who predict times; none if it is not known.
+    fn work(&self, _call: Call) -> Option<Work> {
+        None
     }
 }
 

@@ -2,7 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::{At, FieldFile, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Workspace};
+use super::{
+    At, Call, FieldFile, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Work, Workspace,
+};
 use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Memory};
 use crate::nearest::known;
 
@@ -177,6 +179,10 @@ impl VectorField for SymbolicField {
 
     fn gather(&self, at: At<'_>, sums: &[f64], gradient: &mut [f64], ws: &mut Workspace) {
         self.kernel.gather(at.t, at.prepared, sums, gradient, ws);
+    }
+
+    fn work(&self, call: Call) -> Option<Work> {
+        Some(self.kernel.work(call))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::loss::Target;
 use crate::solve::{Broken, Prepared, Tape};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
-const GROUPS: usize = 8;
+pub(super) const GROUPS: usize = 8;
 /// Blocks that a call has at least, if it has samples for them.
 const SHARES: usize = 4;
 /// Bytes of the tape of a block that fit the cache.
@@ -127,13 +127,13 @@ impl<'n> Engine<'n> {
         (TAPE / bytes.max(1)).clamp(64, 256).max(self.network.width() / 2)
     }
 
-    /// Into how many blocks of about one size so many samples are cut for a gradient.
-    pub fn blocks(&self, samples: usize) -> usize {
-        Self::blocks_of(self.block(), samples)
-    }
-
-    /// Few samples are cut so that several threads have some.
-    fn blocks_of(block: usize, samples: usize) -> usize {
+    /// Into how many blocks of about one size so many samples are cut, for a gradient or for values alone. Few
+    /// samples are cut so that several threads have some.
+    pub fn blocks(&self, samples: usize, gradient: bool) -> usize {
+        let block = match gradient {
+            true => self.block(),
+            false => self.block_of(self.network.flow.step_rows()),
+        };
         samples.div_ceil(block).max((samples / 64).min(SHARES)).max(1)
     }
 
@@ -149,7 +149,7 @@ impl<'n> Engine<'n> {
         samples: &[usize],
         gradient: &mut [f64],
     ) -> Result<f64, Unfinished> {
-        let blocks = self.blocks(samples.len());
+        let blocks = self.blocks(samples.len(), true);
         let job = Job { x, targets: Some(targets), samples, blocks, gradient: true };
         self.run(theta, job)?;
         let groups = self.done();
@@ -197,8 +197,7 @@ impl<'n> Engine<'n> {
         let mut everything = std::mem::take(&mut self.everything);
         everything.clear();
         everything.extend(0..x.ncols());
-        let block = self.block_of(self.network.flow.step_rows());
-        let blocks = Self::blocks_of(block, everything.len());
+        let blocks = self.blocks(everything.len(), false);
         let job = Job { x, targets, samples: &everything, blocks, gradient: false };
         let result = self.run(theta, job);
         self.everything = everything;

@@ -27,9 +27,9 @@ pub struct Flow {
     /// The distinct times of the stages.
     pub times: Times,
     /// Evaluations one after the other that share a time, in the order of time.
-    series: Vec<Range<usize>>,
+    pub(super) series: Vec<Range<usize>>,
     /// What stays on the tape.
-    keeps: Keeps,
+    pub(super) keeps: Keeps,
     /// For each coefficient of the weights the times at which it counts: its factor, and the time's number.
     pulls: Vec<Vec<(f64, usize)>>,
 }
@@ -69,7 +69,7 @@ pub struct Tape {
 
 /// Which states and slopes stay.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Keeps {
+pub(super) enum Keeps {
     /// All, for the adjoint.
     All,
     /// The same without the points inside steps.
