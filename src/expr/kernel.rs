@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::body::{Body, Place};
+use super::body::{Body, Place, Seeding};
 use super::derive::{cotangents, tangents};
 use super::exec::{self, Memory, Workspace};
 use super::graph::{Function, Graph, Input, Node, Op, Shape};
@@ -305,14 +305,19 @@ impl Kernel {
         let rows = self.out_rows;
         match call {
             Call::Value { batch, then } => {
-                let mut work = self.forward.work(batch, self.columns, rows, then);
+                let mut work = self.forward.work(batch, self.columns, then);
                 if let (false, Some(terms)) = (self.forward.then, then) {
                     work += work::combination(rows * batch, terms + 1);
                 }
                 work
             }
             Call::Pull { batch, terms } => {
-                self.adjoint.work(batch, self.columns, rows, Some(terms))
+                let mut work = self.adjoint.work(batch, self.columns, Some(terms));
+                // Elsewhere than in a loop the cotangent is formed first.
+                if self.adjoint.seeding != Seeding::Tile {
+                    work += work::combination(rows * batch, terms);
+                }
+                work
             }
             Call::Held { columns } => self.adjoint.held_work(columns),
             Call::Prepare => {

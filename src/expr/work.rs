@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::iter::Sum;
 use std::ops::{AddAssign, Mul};
 
-use super::body::{Body, Outer, Seeding, Step, Tile, TileStep};
+use super::body::{Body, Outer, Step, Tile, TileStep};
 use super::graph::{Binary, Function};
 use super::vector::TERMS;
 
@@ -165,13 +165,9 @@ pub fn combination(numbers: usize, terms: usize) -> Work {
 }
 
 impl Body {
-    /// The work of a block: `rows` are those of the value, `terms` those of the combination that comes in, if any.
-    pub fn work(&self, batch: usize, columns: usize, rows: usize, terms: Option<usize>) -> Work {
-        let mut work: Work = self.steps.iter().map(|step| step.work(batch, columns, terms)).sum();
-        if let (Seeding::Block | Seeding::Held, Some(terms)) = (self.seeding, terms) {
-            work += combination(rows * batch, terms);
-        }
-        work
+    /// The work of a block; `terms` are those of the combination that comes in, if any.
+    pub fn work(&self, batch: usize, columns: usize, terms: Option<usize>) -> Work {
+        self.steps.iter().map(|step| step.work(batch, columns, terms)).sum()
     }
 
     /// The work of the products over all evaluations of a series.
