@@ -136,15 +136,6 @@ impl Controls {
         }
     }
 
-    /// w = sum p_i theta_i. `theta` holds the coefficients one after the other.
-    pub fn weights(row: &Row, theta: &[f64], w: &mut [f64]) {
-        w.fill(0.0);
-        for &(i, p) in row {
-            let theta = &theta[i * w.len()..(i + 1) * w.len()];
-            w.iter_mut().zip(theta).for_each(|(w, x)| *w += p * x);
-        }
-    }
-
     /// 1/2 integral of |dw/dt|^2 over [0, horizon], and its gradient times `factor` added to `gradient`.
     /// For piecewise constant weights, whose derivative is a sum of jumps, the differences between the
     /// midpoints of cells stand for it.
@@ -214,15 +205,16 @@ mod tests {
         assert!((p3 - (5.0 * 0.064 - 1.2) / 2.0).abs() < 1e-15);
     }
 
+    /// w(t) of a field with one weight.
+    fn weight(controls: &Controls, theta: &[f64], t: f64) -> f64 {
+        controls.row(t, controls.piece(t)).iter().map(|&(i, p)| p * theta[i]).sum()
+    }
+
     #[test]
     fn linear_weights_are_their_nodes_and_straight_between() {
         let controls = Controls::new(Basis::PiecewiseLinear { nodes: 3 }, 2.0);
         let theta = [1.0, 5.0, 2.0];
-        let at = |t: f64| {
-            let mut w = [0.0];
-            Controls::weights(&controls.row(t, controls.piece(t)), &theta, &mut w);
-            w[0]
-        };
+        let at = |t: f64| weight(&controls, &theta, t);
         assert_eq!([at(0.0), at(0.25), at(1.0), at(1.5), at(2.0)], [1.0, 2.0, 5.0, 3.5, 2.0]);
         assert_eq!(controls.breaks().collect::<Vec<_>>(), [Break { t: 1.0, jump: false }]);
         assert!(controls.break_inside(0.0, 1.0).is_none());
@@ -254,11 +246,7 @@ mod tests {
             }
             let cells = 80_000;
             let h = controls.horizon / f64::from(cells);
-            let at = |t: f64| {
-                let mut w = [0.0];
-                Controls::weights(&controls.row(t, controls.piece(t)), &theta, &mut w);
-                w[0]
-            };
+            let at = |t: f64| weight(&controls, &theta, t);
             let sum: f64 = (0..cells)
                 .map(|i| {
                     let t = f64::from(i) * h;

@@ -14,13 +14,13 @@ use super::check::forward_flops;
 use super::gradient::failed;
 use super::{Output, Refusal, read_model};
 use crate::cli::{Bench, Timed};
-use crate::control::Controls;
 use crate::data::{Dataset, Kind, Labels, Samples, Schema};
 use crate::field::Call;
 use crate::jacobian::{self, Room};
 use crate::measure::{Products, Summary, peak_memory, seconds};
 use crate::network::{Engine, Network};
 use crate::report::table::{Align, Table};
+use crate::solve::Time;
 use crate::spec::Model;
 use crate::train::{Failure, Fit, Objective, Part, TrainError};
 
@@ -204,9 +204,8 @@ fn work<'a>(
             let states = entries(network, &data.train, theta);
             let mut prepared = vec![0.0; field.n_prepared()];
             let row = flow.controls.row(0.0, flow.controls.piece(0.0));
-            let weights = &mut prepared[..field.n_weights()];
-            Controls::weights(&row, network.field_weights(theta), weights);
-            field.prepare(0.0, &mut prepared);
+            let start = Time { t: 0.0, row };
+            flow.prepare_time(&start, network.field_weights(theta), &mut prepared);
             let mut out = vec![0.0; states.len() * network.width()];
             let mut room = Room::default();
             jacobian::jacobians(field, 0.0, &prepared, &states, &mut room, &mut out);

@@ -5,6 +5,7 @@
 //! text -> syntax tree -> graph (shapes, shared subexpressions) -> derivatives in the same graph -> plan -> numbers
 //! ```
 
+mod blocks;
 mod body;
 mod derive;
 mod error;
@@ -19,6 +20,7 @@ mod print;
 #[cfg(test)]
 mod print_tests;
 mod printer;
+mod reverse;
 mod syntax;
 pub mod vector;
 mod weights;
@@ -28,8 +30,9 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use blocks::{Memory, Series, Then};
 pub use error::ExprError;
-pub use exec::{Memory, Series, Then, Workspace};
+pub use exec::Workspace;
 pub use graph::Function;
 pub use kernel::Kernel;
 pub use lower::function_names;

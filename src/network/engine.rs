@@ -214,12 +214,7 @@ impl<'n> Engine<'n> {
         worker.open(network, &self.shared, x, &columns);
         network.flow.forward(&self.shared.prepared, &mut worker.tape, batch);
         let state = |step: usize| {
-            let state = match step {
-                step if step < network.flow.steps() => {
-                    network.flow.state(&worker.tape, batch, step)
-                }
-                _ => network.flow.exit(&worker.tape, batch),
-            };
+            let state = network.flow.state(&worker.tape, batch, step);
             Mat::from_fn(width, batch, |i, j| state[i + j * width])
         };
         network.flow.grid.iter().enumerate().map(|(i, &t)| (t, state(i))).collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::grid::Times;
+use super::grid::{Time, Times};
 use super::step;
 use crate::buffer::{Buffer, LINE};
 use crate::control::Controls;
@@ -91,6 +91,14 @@ impl Keeps {
             Keeps::Step => POINTS + n % 2,
         }
     }
+
+    /// How many states there are.
+    fn states(self, stages: usize, steps: usize) -> usize {
+        match self {
+            Keeps::Step => POINTS + 2,
+            _ => self.state(stages, steps, 0) + 1,
+        }
+    }
 }
 
 /// Numbers of tape a sample from which on a block of 64 samples leaves the caches.
@@ -170,11 +178,8 @@ impl Flow {
     /// Numbers of tape a sample.
     pub fn tape_rows(&self) -> usize {
         let evaluations = self.steps() * self.stages();
-        let states = match self.keeps {
-            Keeps::All => evaluations,
-            _ => self.steps(),
-        };
-        (POINTS + states + 1 + evaluations) * self.width() + evaluations * self.field.n_kept()
+        let states = self.keeps.states(self.stages(), self.steps());
+        (states + evaluations) * self.width() + evaluations * self.field.n_kept()
     }
 
     /// From the prepared numbers of one time to those of the next.
@@ -188,21 +193,27 @@ impl Flow {
 
     /// Numbers a sample that a forward pass without a tape goes over.
     pub fn step_rows(&self) -> usize {
-        (4 + self.stages()) * self.width() + self.field.n_kept()
+        let states = Keeps::Step.states(self.stages(), self.steps());
+        (states + self.stages()) * self.width() + self.field.n_kept()
     }
 
     /// Forms the weights at all times, and what the field derives from them.
     pub fn prepare(&self, theta: &[f64], prepared: &mut Prepared) {
-        let (n, w) = (self.prepared_stride(), self.field.n_weights());
+        let n = self.prepared_stride();
         let numbers = prepared.numbers.sized(n * self.times.distinct.len());
         let at_once = (SHARE / n).max(1);
         let times = self.times.distinct.par_iter().with_min_len(at_once);
         times.zip(numbers.par_chunks_exact_mut(n)).for_each(|(time, numbers)| {
-            let numbers = &mut numbers[..self.field.n_prepared()];
-            let terms = time.row.iter().map(|&(i, p)| (p, &theta[i * w..(i + 1) * w]));
-            combine(&mut numbers[..w], 0.0, terms);
-            self.field.prepare(time.t, numbers);
+            self.prepare_time(time, theta, &mut numbers[..self.field.n_prepared()]);
         });
+    }
+
+    /// The same at one time: w = sum p_i theta_i, then what the field derives from them.
+    pub fn prepare_time(&self, time: &Time, theta: &[f64], numbers: &mut [f64]) {
+        let w = self.field.n_weights();
+        let terms = time.row.iter().map(|&(i, p)| (p, &theta[i * w..(i + 1) * w]));
+        combine(&mut numbers[..w], 0.0, terms);
+        self.field.prepare(time.t, numbers);
     }
 
     /// The time of an evaluation.
@@ -245,10 +256,10 @@ impl Flow {
     fn solve(&self, prepared: &Prepared, tape: &mut Tape, batch: usize, keeps: Keeps) {
         let (stages, width) = (self.stages(), self.width() * batch);
         let rows = self.field.n_kept() * batch;
-        let (states, evaluations) = match keeps {
-            Keeps::All => (POINTS + self.steps() * stages + 1, self.steps() * stages),
-            Keeps::Ends => (POINTS + self.steps() + 1, self.steps() * stages),
-            Keeps::Step => (POINTS + 2, stages),
+        let states = keeps.states(stages, self.steps());
+        let evaluations = match keeps {
+            Keeps::All | Keeps::Ends => self.steps() * stages,
+            Keeps::Step => stages,
         };
         tape.end = keeps.state(stages, self.steps(), 0);
         // The entry stays where it is: room that has to grow is grown with it.
