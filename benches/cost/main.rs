@@ -40,7 +40,8 @@ impl<'s> Session<'s> {
         let session = pool.install(|| {
             let mut rates = Rates::default();
             for timed in &timed {
-                rates.include(&work(timed.subject, true).total());
+                let work = work(timed.subject, true);
+                rates.include(&work.total(), work.times);
             }
             Session { threads, rates, timed, loops: Vec::new() }
         });
@@ -64,7 +65,7 @@ impl<'s> Session<'s> {
         });
         let loops = self.loops.iter().map(|each| {
             let mut terms = Terms::default();
-            terms.add(&each.work(), &self.rates, 1);
+            terms.add(&each.work(), 0.0, 1);
             (terms, each.median())
         });
         fit(&runs.chain(loops).collect::<Vec<_>>())

@@ -22,16 +22,17 @@ pub struct Terms {
 impl Terms {
     /// On so many threads, which share all but what is done once.
     pub fn new(work: &NetworkWork, rates: &Rates, threads: usize) -> Terms {
-        let mut terms = Terms::default();
+        let (mut terms, times) = (Terms::default(), work.times);
         for (work, threads) in [(&work.once, 1), (&work.blocks, threads), (&work.groups, threads)] {
-            terms.add(work, rates, threads);
+            terms.add(work, rates.seconds(work, times), threads);
         }
         terms
     }
 
-    pub fn add(&mut self, work: &Work, rates: &Rates, threads: usize) {
+    /// Work with the seconds of its products.
+    pub fn add(&mut self, work: &Work, products: f64, threads: usize) {
         let share = 1.0 / threads as f64;
-        self.products += share * rates.seconds(work);
+        self.products += share * products;
         let counts = [work.evaluations(), work.numbers, work.calls];
         self.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += share * n as f64);
     }

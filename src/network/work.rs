@@ -16,6 +16,8 @@ pub struct NetworkWork {
     pub groups: Work,
     /// Blocks of samples.
     pub count: usize,
+    /// Distinct times of stages: each block goes over the weights, and the sums, of all of them.
+    pub times: usize,
     /// The tape of one block.
     pub tape_bytes: usize,
 }
@@ -51,7 +53,14 @@ impl Network {
             once += Work::moved(n * (1 + 3 * of), 1 + of);
         }
         let tape_bytes = self.flow.tape_rows() * block.min(samples) * size_of::<f64>();
-        Some(NetworkWork { once, blocks, groups, count, tape_bytes })
+        Some(NetworkWork {
+            once,
+            blocks,
+            groups,
+            count,
+            times: self.flow.times.distinct.len(),
+            tape_bytes,
+        })
     }
 
     /// Opening and head, where they are formulas.
