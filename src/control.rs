@@ -145,14 +145,6 @@ impl Controls {
         }
     }
 
-    /// The transpose of [`Controls::weights`]: gradient_i += p_i g.
-    pub fn pull_back(row: &Row, g: &[f64], gradient: &mut [f64]) {
-        for &(i, p) in row {
-            let gradient = &mut gradient[i * g.len()..(i + 1) * g.len()];
-            gradient.iter_mut().zip(g).for_each(|(a, x)| *a += p * x);
-        }
-    }
-
     /// 1/2 integral of |dw/dt|^2 over [0, horizon], and its gradient times `factor` added to `gradient`.
     /// For piecewise constant weights, whose derivative is a sum of jumps, the differences between the
     /// midpoints of cells stand for it.
@@ -245,21 +237,6 @@ mod tests {
                 assert_eq!(controls.piece(at.t), i + 1);
                 assert_eq!(controls.piece(at.t - 1e-6), i);
             }
-        }
-    }
-
-    #[test]
-    fn pull_back_is_the_transpose() {
-        for controls in all() {
-            let n = controls.coefficients();
-            let theta: Vec<f64> = (0..2 * n).map(|i| (i as f64).sin()).collect();
-            let row = controls.row(1.3, controls.piece(1.3));
-            let (mut w, mut back) = ([0.0; 2], vec![0.0; 2 * n]);
-            Controls::weights(&row, &theta, &mut w);
-            Controls::pull_back(&row, &[0.3, -2.0], &mut back);
-            let forth = 0.3 * w[0] - 2.0 * w[1];
-            let back: f64 = theta.iter().zip(&back).map(|(a, b)| a * b).sum();
-            assert!((forth - back).abs() < 1e-14);
         }
     }
 

@@ -43,6 +43,7 @@ fn allocations(work: impl FnOnce()) -> usize {
     let region = Region::new(MEMORY);
     work();
     let change = region.change();
+
     change.allocations + change.reallocations
 }
 
@@ -70,8 +71,8 @@ fn meeting(threads: usize) -> impl Fn(Call) + Send + Sync {
 /// Allocations of a second gradient and a second score.
 fn of_second_calls(network: &Network, task: Task) -> [usize; 2] {
     let mut engine = Engine::new(network);
-    // As many threads have work, and none of them a short block first and a whole one later.
-    let count = 3 * engine.block();
+    // As many threads have work; the blocks are not all of one size.
+    let count = 3 * engine.block() + 1;
     let x = Mat::from_fn(2, count, |i, j| (1.0 + i as f64 + 0.3 * j as f64).sin());
     let values = Mat::from_fn(network.outputs(), count, |i, j| (i as f64 - 0.4 * j as f64).cos());
     let classes: Vec<usize> = match task {
@@ -160,9 +161,8 @@ fn so_with_large_products() {
     }
 }
 
-/// A small call between two large ones lets go of the groups that it has no blocks for, and their gradients are made
-/// anew: at most one allocation for each of the 3, and 0 once the engine keeps its groups.
-fn a_small_call_in_between_costs_no_more_than_its_groups() {
+/// A small call between two large ones leaves the memory of the groups that it has no blocks for.
+fn a_small_call_in_between_costs_nothing() {
     let found = inside(1, || {
         let network = network(watched("resnet", 8, |_| ()), ("rk4", 2, LINEAR), true, SOFTMAX);
         let x = Mat::from_fn(2, 300, |i, j| (1.0 + i as f64 + 0.3 * j as f64).sin());
@@ -182,7 +182,7 @@ fn a_small_call_in_between_costs_no_more_than_its_groups() {
             call(&all);
         })
     });
-    assert!(found <= 3, "{found}");
+    assert_eq!(found, 0);
 }
 
 fn dataset() -> Dataset {
@@ -272,10 +272,7 @@ fn main() {
         ),
         ("so_with_every_loss_and_basis", so_with_every_loss_and_basis),
         ("so_with_large_products", so_with_large_products),
-        (
-            "a_small_call_in_between_costs_no_more_than_its_groups",
-            a_small_call_in_between_costs_no_more_than_its_groups,
-        ),
+        ("a_small_call_in_between_costs_nothing", a_small_call_in_between_costs_nothing),
         (
             "an_epoch_of_many_updates_allocates_as_often_as_one_of_few",
             an_epoch_of_many_updates_allocates_as_often_as_one_of_few,

@@ -39,7 +39,7 @@ pub fn text(
     let [one, many] = sessions;
     section(
         &mut page,
-        "Prices, fitted to the first three rows of the next table but one",
+        "Prices, fitted to the first three rows of the predictions for one thread",
         &prices_table(prices),
     );
     section(&mut page, "Rates of faer's products", &rates(sessions, fitted));

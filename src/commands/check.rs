@@ -205,7 +205,7 @@ fn training_facts(model: &Model, network: &Network, data: &Dataset) -> TrainingF
     let (train, validation) = (data.train.count(), data.validation.count());
     let forward = forward_flops(network);
     let batch = model.training.batch.unwrap_or(train).min(train);
-    let block = Engine::new(network).block().min(batch);
+    let block = batch.div_ceil(Engine::new(network).blocks(batch, true));
     TrainingFacts {
         epochs: model.training.epochs,
         batch,

@@ -305,14 +305,16 @@ impl Kernel {
         let rows = self.out_rows;
         match call {
             Call::Value { batch, then } => {
-                let mut work = self.forward.work(batch, self.columns, rows, then);
+                let mut work = self.forward.work(batch, self.columns, then);
                 if let (false, Some(terms)) = (self.forward.then, then) {
                     work += work::combination(rows * batch, terms + 1);
                 }
                 work
             }
             Call::Pull { batch, terms } => {
-                self.adjoint.work(batch, self.columns, rows, Some(terms))
+                let mut work = self.adjoint.work(batch, self.columns, Some(terms));
+                work += self.adjoint.seeding_work(rows * batch, terms);
+                work
             }
             Call::Held { columns } => self.adjoint.held_work(columns),
             Call::Prepare => {

@@ -165,13 +165,17 @@ pub fn combination(numbers: usize, terms: usize) -> Work {
 }
 
 impl Body {
-    /// The work of a block: `rows` are those of the value, `terms` those of the combination that comes in, if any.
-    pub fn work(&self, batch: usize, columns: usize, rows: usize, terms: Option<usize>) -> Work {
-        let mut work: Work = self.steps.iter().map(|step| step.work(batch, columns, terms)).sum();
-        if let (Seeding::Block | Seeding::Held, Some(terms)) = (self.seeding, terms) {
-            work += combination(rows * batch, terms);
+    /// The work of the steps on a block; `terms` are those of the combination that comes in, if any.
+    pub fn work(&self, batch: usize, columns: usize, terms: Option<usize>) -> Work {
+        self.steps.iter().map(|step| step.work(batch, columns, terms)).sum()
+    }
+
+    /// The work of a cotangent of so many numbers that is formed before the steps, if it is.
+    pub fn seeding_work(&self, numbers: usize, terms: usize) -> Work {
+        match self.seeding {
+            Seeding::Tile => Work::default(),
+            Seeding::Block | Seeding::Held => combination(numbers, terms),
         }
-        work
     }
 
     /// The work of the products over all evaluations of a series.

@@ -7,13 +7,23 @@ use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
 
 use super::{Network, Start, Targets};
+use rayon::prelude::*;
+
 use crate::buffer::Buffer;
+use crate::expr::vector::combine;
 use crate::expr::{self, Workspace};
 use crate::loss::Target;
 use crate::solve::{Broken, Prepared, Tape};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
 pub(super) const GROUPS: usize = 8;
+/// Blocks that a call has at least, if it has samples for them.
+const SHARES: usize = 4;
+/// Bytes of the tape of a block that fit the cache.
+const TAPE: usize = 4_000_000;
+/// Numbers of the gradient that a thread adds up at once.
+const SHARE: usize = 1 << 14;
+
 /// Mean loss over samples, without penalties, and the share told right, in 0..1 (`None` for regression).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
@@ -36,6 +46,8 @@ pub struct Engine<'n> {
     network: &'n Network,
     shared: Shared,
     groups: Vec<Group>,
+    /// Groups of the last call.
+    in_use: usize,
     workers: Vec<Mutex<Worker>>,
     everything: Vec<usize>,
 }
@@ -83,7 +95,7 @@ struct Job<'a> {
     x: MatRef<'a, f64>,
     targets: Option<Targets<'a>>,
     samples: &'a [usize],
-    block: usize,
+    blocks: usize,
     gradient: bool,
 }
 
@@ -93,6 +105,7 @@ impl<'n> Engine<'n> {
             network,
             shared: Shared::default(),
             groups: Vec::new(),
+            in_use: 0,
             workers: Vec::new(),
             everything: Vec::new(),
         }
@@ -102,14 +115,26 @@ impl<'n> Engine<'n> {
         self.network
     }
 
-    /// Samples of a block: a tape of 4 MB stays in the cache. With fewer than 64, or than half the width, a
-    /// product is as long in reading its matrix as in using it; more than 128 gain nothing.
+    /// Most samples of a block for a gradient: a tape of 4 MB stays in the cache. With fewer than 64, or than half
+    /// the width, a product is as long in reading its matrix as in using it; more than 256 gain nothing.
     pub fn block(&self) -> usize {
-        if let Some(b) = std::env::var("KBLOCK").ok().and_then(|b| b.parse().ok()) {
-            return b;
-        }
-        let bytes = self.network.flow.tape_rows() * size_of::<f64>();
-        (4_000_000 / bytes.max(1)).clamp(64, 128).max(self.network.width() / 2)
+        self.block_of(self.network.flow.tape_rows())
+    }
+
+    /// The same where so many numbers a sample are gone over.
+    fn block_of(&self, rows: usize) -> usize {
+        let bytes = rows * size_of::<f64>();
+        (TAPE / bytes.max(1)).clamp(64, 256).max(self.network.width() / 2)
+    }
+
+    /// Into how many blocks of about one size so many samples are cut, for a gradient or for values alone. Few
+    /// samples are cut so that several threads have some.
+    pub fn blocks(&self, samples: usize, gradient: bool) -> usize {
+        let block = match gradient {
+            true => self.block(),
+            false => self.block_of(self.network.flow.step_rows()),
+        };
+        samples.div_ceil(block).max((samples / 64).min(SHARES)).max(1)
     }
 
     /// Mean loss over `samples` (columns of `x`), without penalties; its gradient overwrites `gradient`.
@@ -124,15 +149,16 @@ impl<'n> Engine<'n> {
         samples: &[usize],
         gradient: &mut [f64],
     ) -> Result<f64, Unfinished> {
-        let job = Job { x, targets: Some(targets), samples, block: self.block(), gradient: true };
+        let blocks = self.blocks(samples.len(), true);
+        let job = Job { x, targets: Some(targets), samples, blocks, gradient: true };
         self.run(theta, job)?;
-        gradient.fill(0.0);
-        let mut loss = 0.0;
-        for group in &self.groups {
-            loss += group.loss;
-            gradient.iter_mut().zip(group.gradient.get()).for_each(|(g, x)| *g += x);
-        }
-        Ok(loss / samples.len().max(1) as f64)
+        let groups = self.done();
+        gradient.par_chunks_mut(SHARE).enumerate().for_each(|(i, share)| {
+            let n = share.len();
+            let terms = groups.iter().map(|group| (1.0, &group.gradient.get()[i * SHARE..][..n]));
+            combine(share, 0.0, terms);
+        });
+        Ok(groups.iter().map(|group| group.loss).sum::<f64>() / samples.len().max(1) as f64)
     }
 
     /// Mean loss and accuracy over all columns of `x`.
@@ -147,8 +173,8 @@ impl<'n> Engine<'n> {
     ) -> Result<Score, Unfinished> {
         self.over_all(theta, x, Some(targets))?;
         let n = x.ncols().max(1) as f64;
-        let loss = self.groups.iter().map(|g| g.loss).sum::<f64>() / n;
-        let right: usize = self.groups.iter().map(|g| g.right).sum();
+        let loss = self.done().iter().map(|g| g.loss).sum::<f64>() / n;
+        let right: usize = self.done().iter().map(|g| g.right).sum();
         let accuracy = matches!(targets, Targets::Classes(_)).then_some(right as f64 / n);
         Ok(Score { loss, accuracy })
     }
@@ -158,7 +184,7 @@ impl<'n> Engine<'n> {
         // Without targets no sample is unfinished.
         let _ = self.over_all(theta, x, None);
         let n = self.network.outputs();
-        let all: Vec<f64> = self.groups.iter().flat_map(|g| g.outputs.iter().copied()).collect();
+        let all: Vec<f64> = self.done().iter().flat_map(|g| g.outputs.iter().copied()).collect();
         Mat::from_fn(n, x.ncols(), |i, j| all[i + j * n])
     }
 
@@ -171,7 +197,8 @@ impl<'n> Engine<'n> {
         let mut everything = std::mem::take(&mut self.everything);
         everything.clear();
         everything.extend(0..x.ncols());
-        let job = Job { x, targets, samples: &everything, block: self.block(), gradient: false };
+        let blocks = self.blocks(everything.len(), false);
+        let job = Job { x, targets, samples: &everything, blocks, gradient: false };
         let result = self.run(theta, job);
         self.everything = everything;
         result
@@ -198,6 +225,11 @@ impl<'n> Engine<'n> {
         network.flow.grid.iter().enumerate().map(|(i, &t)| (t, state(i))).collect()
     }
 
+    /// The groups of the last call.
+    fn done(&self) -> &[Group] {
+        &self.groups[..self.in_use]
+    }
+
     fn prepare(&mut self, theta: &[f64]) {
         let (opening, field, head) = self.network.split(theta);
         if let Start::Dense(kernel) = &self.network.opening {
@@ -211,15 +243,17 @@ impl<'n> Engine<'n> {
 
     fn run(&mut self, theta: &[f64], job: Job<'_>) -> Result<(), Unfinished> {
         self.prepare(theta);
-        let blocks = job.samples.len().div_ceil(job.block);
-        let groups = blocks.clamp(1, GROUPS);
-        self.groups.resize_with(groups, Group::default);
+        let blocks = job.blocks;
+        let groups = blocks.min(GROUPS);
+        self.in_use = groups;
+        // Those of a larger call stay, with their memory.
+        self.groups.resize_with(groups.max(self.groups.len()), Group::default);
         let threads = rayon::current_num_threads();
         if self.workers.len() < threads {
             self.workers.resize_with(threads, Mutex::default);
         }
         let (network, shared, workers) = (self.network, &self.shared, &self.workers);
-        over_groups(0, &mut self.groups, &|number, group| {
+        over_groups(0, &mut self.groups[..groups], &|number, group| {
             let thread = rayon::current_thread_index().unwrap_or(0);
             let Some(worker) = workers.get(thread) else { return };
             let mut worker = match worker.lock() {
@@ -230,7 +264,7 @@ impl<'n> Engine<'n> {
             let range = number * blocks / groups..(number + 1) * blocks / groups;
             worker.group(network, shared, job, range, group);
         });
-        match self.groups.iter().find_map(|g| g.unfinished) {
+        match self.done().iter().find_map(|g| g.unfinished) {
             Some(sample) => Err(self.locate(job.x, sample)),
             None => Ok(()),
         }
@@ -284,17 +318,18 @@ impl Worker {
         group.outputs.clear();
         let first = blocks.start;
         for block in blocks {
-            let end = ((block + 1) * job.block).min(job.samples.len());
-            let samples = &job.samples[block * job.block..end];
+            let at = |block: usize| job.samples.len() * block / job.blocks;
+            let samples = &job.samples[at(block)..at(block + 1)];
             self.forward(network, shared, job, samples, group);
             if job.gradient {
                 self.backward(network, shared, samples.len(), block == first);
             }
         }
         if job.gradient {
-            let gradient = group.gradient.zeroed(network.n_parameters());
-            if !job.samples.is_empty() {
-                self.gather(network, shared, gradient);
+            let gradient = group.gradient.sized(network.n_parameters());
+            match job.samples {
+                [] => gradient.fill(0.0),
+                _ => self.gather(network, shared, gradient),
             }
         }
     }
@@ -428,6 +463,8 @@ impl Worker {
     fn gather(&mut self, network: &Network, shared: &Shared, gradient: &mut [f64]) {
         let (opening, field, head) = network.split_mut(gradient);
         let workspace = &mut self.workspace;
+        opening.fill(0.0);
+        head.fill(0.0);
         if let Start::Dense(kernel) = &network.opening {
             kernel.gather(0.0, shared.opening.get(), self.opening_sums.get(), opening, workspace);
         }

@@ -8,7 +8,7 @@ use crate::loss::Loss;
 /// What [`Engine`] does in a call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkWork {
-    /// Before and after all blocks, by one thread.
+    /// Before and after all blocks: shared by the threads where it is large.
     pub once: Work,
     /// Of all blocks together.
     pub blocks: Work,
@@ -33,34 +33,28 @@ impl Network {
     /// The work of the loss of so many samples, and of its gradient if wanted; none if the field is one that does not
     /// tell its own.
     pub fn work(&self, samples: usize, gradient: bool) -> Option<NetworkWork> {
-        let block = Engine::new(self).block();
-        let (whole, rest) = (samples / block, samples % block);
-        let mut blocks = self.block_work(block, gradient)? * whole;
-        if rest > 0 {
-            blocks += self.block_work(rest, gradient)?;
+        let count = Engine::new(self).blocks(samples, gradient);
+        // Some blocks have a sample more than the others.
+        let (block, more) = (samples / count, samples % count);
+        let mut blocks = self.block_work(block, gradient)? * (count - more);
+        if more > 0 {
+            blocks += self.block_work(block + 1, gradient)? * more;
         }
-        let count = samples.div_ceil(block);
         let ends = || self.ends();
         let mut once = self.flow.prepare_work()?;
         once += ends().map(|kernel| kernel.work(Call::Prepare)).sum();
         let mut groups = Work::default();
         if gradient {
-            let (of, n) = (count.clamp(1, GROUPS), self.n_parameters());
+            let (of, n) = (count.min(GROUPS), self.n_parameters());
             groups += self.flow.gather_work()?;
             groups += ends().map(|kernel| kernel.work(Call::Gather)).sum();
             groups += Work::moved(n, 0);
             groups = groups * of;
-            once += Work::moved(n * (1 + 3 * of), 1 + of);
+            once += Work::moved(n * (1 + of), 1);
         }
-        let tape_bytes = self.flow.tape_rows() * block.min(samples) * size_of::<f64>();
-        Some(NetworkWork {
-            once,
-            blocks,
-            groups,
-            count,
-            times: self.flow.times.distinct.len(),
-            tape_bytes,
-        })
+        let tape_bytes = self.flow.tape_rows() * samples.div_ceil(count) * size_of::<f64>();
+        let times = self.flow.times.distinct.len();
+        Some(NetworkWork { once, blocks, groups, count, times, tape_bytes })
     }
 
     /// Opening and head, where they are formulas.

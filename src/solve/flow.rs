@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::grid::Times;
 use super::step;
 use crate::buffer::{Buffer, LINE};
@@ -28,6 +30,8 @@ pub struct Flow {
     pub(super) series: Vec<Range<usize>>,
     /// What stays on the tape.
     pub(super) keeps: Keeps,
+    /// For each coefficient of the weights the times at which it counts: its factor, and the time's number.
+    pulls: Vec<Vec<(f64, usize)>>,
 }
 
 /// Prepared numbers at all distinct times, shared by all blocks.
@@ -92,6 +96,9 @@ impl Keeps {
 /// Numbers of tape a sample from which on a block of 64 samples leaves the caches.
 const LONG: usize = 16_384;
 
+/// Numbers from which on it pays to spread the forming of weights over threads.
+const SHARE: usize = 1 << 16;
+
 /// Most evaluations of a series: with 64 samples each, their product over samples runs at full rate.
 const ABREAST: usize = 4;
 
@@ -123,7 +130,12 @@ impl Flow {
                 _ => series.push(evaluation..evaluation + 1),
             }
         }
-        let mut flow = Flow { field, controls, tableau, grid, times, series, keeps: Keeps::All };
+        let mut pulls = vec![Vec::new(); controls.coefficients()];
+        for (number, time) in times.distinct.iter().enumerate() {
+            time.row.iter().for_each(|&(i, p)| pulls[i].push((p, number)));
+        }
+        let keeps = Keeps::All;
+        let mut flow = Flow { field, controls, tableau, grid, times, series, keeps, pulls };
         if flow.tape_rows() > LONG {
             flow.keeps = Keeps::Ends;
         }
@@ -183,11 +195,14 @@ impl Flow {
     pub fn prepare(&self, theta: &[f64], prepared: &mut Prepared) {
         let (n, w) = (self.prepared_stride(), self.field.n_weights());
         let numbers = prepared.numbers.sized(n * self.times.distinct.len());
-        for (time, numbers) in self.times.distinct.iter().zip(numbers.chunks_exact_mut(n)) {
+        let at_once = (SHARE / n).max(1);
+        let times = self.times.distinct.par_iter().with_min_len(at_once);
+        times.zip(numbers.par_chunks_exact_mut(n)).for_each(|(time, numbers)| {
             let numbers = &mut numbers[..self.field.n_prepared()];
-            Controls::weights(&time.row, theta, &mut numbers[..w]);
+            let terms = time.row.iter().map(|&(i, p)| (p, &theta[i * w..(i + 1) * w]));
+            combine(&mut numbers[..w], 0.0, terms);
             self.field.prepare(time.t, numbers);
-        }
+        });
     }
 
     /// The time of an evaluation.
@@ -355,7 +370,7 @@ impl Flow {
         Combination { first: (1.0, y), memory, rest: terms }.write(point);
     }
 
-    /// From sums over samples to the gradient of the coefficients, which is added to.
+    /// From sums over samples to the gradient of the coefficients, which is overwritten.
     pub fn gather(
         &self,
         prepared: &Prepared,
@@ -364,19 +379,25 @@ impl Flow {
         room: &mut Buffer,
         workspace: &mut Workspace,
     ) {
-        for (number, time) in self.times.distinct.iter().enumerate() {
-            let start = number * self.sums_stride();
-            let sums = &sums[start..start + self.field.n_sums()];
-            if self.field.sums_are_gradient() {
-                Controls::pull_back(&time.row, sums, gradient);
-                continue;
+        let (w, times) = (self.field.n_weights(), self.times.distinct.iter().enumerate());
+        if self.field.sums_are_gradient() {
+            for (gradient, terms) in gradient.chunks_exact_mut(w.max(1)).zip(&self.pulls) {
+                let terms = terms.iter().map(|&(p, number)| (p, number * self.sums_stride()));
+                combine(gradient, 0.0, terms.map(|(p, at)| (p, &sums[at..at + w])));
             }
-            let room = room.zeroed(self.field.n_weights());
+            return;
+        }
+        gradient.fill(0.0);
+        for (number, time) in times {
+            let sums = &sums[number * self.sums_stride()..][..self.field.n_sums()];
+            let room = room.zeroed(w);
             let start = number * self.prepared_stride();
             let prepared = &prepared.numbers.get()[start..start + self.field.n_prepared()];
             let at = At { t: time.t, prepared, batch: 0 };
             self.field.gather(at, sums, room, workspace);
-            Controls::pull_back(&time.row, room, gradient);
+            for &(i, p) in &time.row {
+                combine(&mut gradient[i * w..(i + 1) * w], 1.0, [(p, &*room)].into_iter());
+            }
         }
     }
 

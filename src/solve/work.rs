@@ -42,7 +42,7 @@ impl Flow {
         let each = self.field.work(Call::Prepare)?;
         let n = self.field.n_weights();
         let times = self.times.distinct.iter();
-        let mut work: Work = times.map(|time| Work::moved(n * (1 + 3 * time.row.len()), 1)).sum();
+        let mut work: Work = times.map(|time| Work::moved(n * (1 + time.row.len()), 1)).sum();
         work += each * self.times.distinct.len();
         Some(work)
     }
@@ -50,12 +50,14 @@ impl Flow {
     /// The work of [`Flow::gather`].
     pub fn gather_work(&self) -> Option<Work> {
         let n = self.field.n_weights();
-        let times = self.times.distinct.iter();
-        let mut work: Work = times.map(|time| Work::moved(3 * n * time.row.len(), 1)).sum();
-        if !self.field.sums_are_gradient() {
-            work += Work::moved(n, 0) * self.times.distinct.len();
-            work += self.field.work(Call::Gather)? * self.times.distinct.len();
+        let times = &self.times.distinct;
+        let read: usize = times.iter().map(|time| time.row.len()).sum();
+        let coefficients = self.controls.coefficients();
+        if self.field.sums_are_gradient() {
+            return Some(Work::moved(n * (read + coefficients), coefficients));
         }
+        let mut work = Work::moved(n * (times.len() + 3 * read + coefficients), read);
+        work += self.field.work(Call::Gather)? * times.len();
         Some(work)
     }
 }

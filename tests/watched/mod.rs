@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use kutta::control::{Basis, Controls};
-use kutta::field::{At, Pass, SymbolicField, VectorField, Weight, Workspace, named};
+use kutta::field::{At, Pass, Pull, SymbolicField, Then, VectorField, Weight, Workspace, named};
 use kutta::loss::{Loss, Penalties};
 use kutta::network::{Head, Network, Opening, Task};
 use kutta::solve::{Flow, Stepping};
@@ -74,6 +74,43 @@ impl<F: Fn(Call) + Send + Sync> VectorField for Watched<F> {
     fn prepare(&self, t: f64, prepared: &mut [f64]) {
         (self.notice)(Call::Prepare(t));
         self.field.prepare(t, prepared);
+    }
+
+    fn is_autonomous(&self) -> bool {
+        self.field.is_autonomous()
+    }
+
+    fn eval_then(
+        &self,
+        at: At<'_>,
+        y: &[f64],
+        k: &mut [f64],
+        keep: &mut [f64],
+        then: Then<'_>,
+        ws: &mut Workspace,
+    ) {
+        (self.notice)(Call::Eval(at.batch));
+        self.field.eval_then(at, y, k, keep, then, ws);
+    }
+
+    fn n_held(&self) -> usize {
+        self.field.n_held()
+    }
+
+    fn pull(
+        &self,
+        at: At<'_>,
+        pass: Pull<'_>,
+        gy: &mut [f64],
+        sums: &mut [f64],
+        ws: &mut Workspace,
+    ) {
+        (self.notice)(Call::Vjp(at.batch));
+        self.field.pull(at, pass, gy, sums, ws);
+    }
+
+    fn sum_held(&self, at: At<'_>, pass: Pull<'_>, sums: &mut [f64]) {
+        self.field.sum_held(at, pass, sums);
     }
 
     fn sums_are_gradient(&self) -> bool {
