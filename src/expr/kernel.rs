@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::body::{Body, Place};
+use super::body::{Body, Place, Seeding};
 use super::derive::{cotangents, tangents};
 use super::exec::{self, Memory, Workspace};
 use super::graph::{Function, Graph, Input, Node, Op, Shape};
@@ -313,7 +313,10 @@ impl Kernel {
             }
             Call::Pull { batch, terms } => {
                 let mut work = self.adjoint.work(batch, self.columns, Some(terms));
-                work += self.adjoint.seeding_work(rows * batch, terms);
+                // Elsewhere than in a loop the cotangent is formed first.
+                if self.adjoint.seeding != Seeding::Tile {
+                    work += work::combination(rows * batch, terms);
+                }
                 work
             }
             Call::Held { columns } => self.adjoint.held_work(columns),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::iter::Sum;
 use std::ops::{AddAssign, Mul};
 
-use super::body::{Body, Outer, Seeding, Step, Tile, TileStep};
+use super::body::{Body, Outer, Step, Tile, TileStep};
 use super::graph::{Binary, Function};
 use super::vector::TERMS;
 
@@ -165,17 +165,9 @@ pub fn combination(numbers: usize, terms: usize) -> Work {
 }
 
 impl Body {
-    /// The work of the steps on a block; `terms` are those of the combination that comes in, if any.
+    /// The work of a block; `terms` are those of the combination that comes in, if any.
     pub fn work(&self, batch: usize, columns: usize, terms: Option<usize>) -> Work {
         self.steps.iter().map(|step| step.work(batch, columns, terms)).sum()
-    }
-
-    /// The work of a cotangent of so many numbers that is formed before the steps, if it is.
-    pub fn seeding_work(&self, numbers: usize, terms: usize) -> Work {
-        match self.seeding {
-            Seeding::Tile => Work::default(),
-            Seeding::Block | Seeding::Held => combination(numbers, terms),
-        }
     }
 
     /// The work of the products over all evaluations of a series.
