@@ -40,7 +40,10 @@ impl<'s> Session<'s> {
         let session = pool.install(|| {
             let mut rates = Rates::default();
             for timed in &timed {
-                rates.include(&work(timed.subject, true).total());
+                for gradient in [false, true] {
+                    let work = work(timed.subject, gradient);
+                    rates.include(&work.total(), work.times);
+                }
             }
             Session { threads, rates, timed, loops: Vec::new() }
         });
@@ -54,7 +57,9 @@ impl<'s> Session<'s> {
     }
 
     pub fn terms(&self, timed: &Timed<'_>, gradient: bool) -> Terms {
-        Terms::new(&work(timed.subject, gradient), &self.rates, self.threads)
+        let work = work(timed.subject, gradient);
+        let all = work.total();
+        Terms::new(&all, self.rates.seconds(&all, work.times), self.threads)
     }
 
     /// Prices by the first subjects, forward and with gradient, and by their loops.
@@ -62,11 +67,7 @@ impl<'s> Session<'s> {
         let runs = self.timed[..fitted].iter().flat_map(|timed| {
             [false, true].map(|gradient| (self.terms(timed, gradient), timed.median(gradient)))
         });
-        let loops = self.loops.iter().map(|each| {
-            let mut terms = Terms::default();
-            terms.add(&each.work(), &self.rates, 1);
-            (terms, each.median())
-        });
+        let loops = self.loops.iter().map(|each| (Terms::new(&each.work(), 0.0, 1), each.median()));
         fit(&runs.chain(loops).collect::<Vec<_>>())
     }
 }

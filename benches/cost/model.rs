@@ -5,35 +5,22 @@
 //! ```
 
 use kutta::field::Work;
-use kutta::network::NetworkWork;
-
-use crate::rates::Rates;
 
 /// Seconds of an evaluation of tanh and its like, of a number that is read or written, and of a call.
 pub type Prices = [f64; 3];
 
 /// What a run is made of, in seconds for products and in numbers for what has a price.
-#[derive(Default)]
 pub struct Terms {
     pub products: f64,
     pub counts: [f64; 3],
 }
 
 impl Terms {
-    /// On so many threads, which share all but what is done once.
-    pub fn new(work: &NetworkWork, rates: &Rates, threads: usize) -> Terms {
-        let mut terms = Terms::default();
-        for (work, threads) in [(&work.once, 1), (&work.blocks, threads), (&work.groups, threads)] {
-            terms.add(work, rates, threads);
-        }
-        terms
-    }
-
-    pub fn add(&mut self, work: &Work, rates: &Rates, threads: usize) {
+    /// Work with the seconds of its products, shared by so many threads.
+    pub fn new(work: &Work, products: f64, threads: usize) -> Terms {
         let share = 1.0 / threads as f64;
-        self.products += share * rates.seconds(work);
         let counts = [work.evaluations(), work.numbers, work.calls];
-        self.counts.iter_mut().zip(counts).for_each(|(sum, n)| *sum += share * n as f64);
+        Terms { products: share * products, counts: counts.map(|count| share * count as f64) }
     }
 
     pub fn seconds(&self, prices: &Prices) -> f64 {

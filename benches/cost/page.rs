@@ -39,7 +39,7 @@ pub fn text(
     let [one, many] = sessions;
     section(
         &mut page,
-        "Prices, fitted to the first three rows of the next table but one",
+        "Prices, fitted to the first three rows of the predictions for one thread",
         &prices_table(prices),
     );
     section(&mut page, "Rates of faer's products", &rates(sessions, fitted));
@@ -113,10 +113,11 @@ fn prices_table(prices: &Prices) -> String {
 /// Of the fitted subjects: the rates of their products, those with most operations first.
 fn rates(sessions: [&Session<'_>; 2], fitted: usize) -> String {
     let rows = sessions[0].timed[..fitted].iter().flat_map(|timed| {
-        let all = work(timed.subject, true).blocks.products;
+        let work = work(timed.subject, true);
+        let (all, times) = (work.blocks.products, work.times);
         let all_flop: usize = all.iter().map(|(product, count)| count * product.flop()).sum();
         let large = all.into_iter().filter(move |(p, count)| 20 * count * p.flop() > all_flop);
-        large.map(|(product, _)| {
+        large.map(move |(product, _)| {
             let Product { kind, rows, inner, columns } = product;
             let kind = match kind {
                 ProductKind::Plain => "K Y",
@@ -124,7 +125,7 @@ fn rates(sessions: [&Session<'_>; 2], fitted: usize) -> String {
                 ProductKind::Outer => "U Y'",
             };
             let size = format!("{rows} x {inner} x {columns}");
-            let rates = sessions.map(|session| digits(1e-9 * session.rates.of(&product)));
+            let rates = sessions.map(|session| digits(1e-9 * session.rates.of(&product, times)));
             [kind.to_owned(), size].into_iter().chain(rates).collect()
         })
     });

@@ -15,45 +15,45 @@ const WORK: usize = 400_000_000;
 const MOST: usize = 50_000;
 /// Numbers of a tape that stays in the cache: 2 MB.
 const TAPE: usize = 1 << 18;
-/// Matrices, or sums, at as many times.
-const TIMES: usize = 16;
 /// Blocks that have just been written, or are written again and again.
 const AT_HAND: usize = 2;
 
-/// Seconds of products on each of the threads that the pool has, all at the same time.
+/// Seconds of products on each of the threads that the pool has, all at the same time. With each product stands over
+/// how many matrices, or sums, it goes.
 #[derive(Default)]
 pub struct Rates {
-    taken: BTreeMap<Product, Vec<f64>>,
+    taken: BTreeMap<(Product, usize), Vec<f64>>,
 }
 
 impl Rates {
     /// Sees to it that these products are timed.
-    pub fn include(&mut self, work: &Work) {
+    pub fn include(&mut self, work: &Work, times: usize) {
         work.products.keys().for_each(|product| {
-            self.taken.entry(*product).or_default();
+            self.taken.entry((*product, times)).or_default();
         });
     }
 
     /// Times each product once.
     pub fn sample(&mut self) {
-        for (product, taken) in &mut self.taken {
-            let each = rayon::broadcast(|_| time(*product));
+        for ((product, times), taken) in &mut self.taken {
+            let each = rayon::broadcast(|_| time(*product, *times));
             taken.push(each.iter().sum::<f64>() / each.len() as f64);
         }
     }
 
     /// Operations a second of a thread.
-    pub fn of(&self, product: &Product) -> f64 {
-        product.flop() as f64 / self.each(product)
+    pub fn of(&self, product: &Product, times: usize) -> f64 {
+        product.flop() as f64 / self.each(product, times)
     }
 
     /// Seconds of all products, on one thread.
-    pub fn seconds(&self, work: &Work) -> f64 {
-        work.products.iter().map(|(product, &count)| count as f64 * self.each(product)).sum()
+    pub fn seconds(&self, work: &Work, times: usize) -> f64 {
+        let products = work.products.iter();
+        products.map(|(product, &count)| count as f64 * self.each(product, times)).sum()
     }
 
-    fn each(&self, product: &Product) -> f64 {
-        let taken = self.taken.get(product).and_then(|taken| Summary::of(taken));
+    fn each(&self, product: &Product, times: usize) -> f64 {
+        let taken = self.taken.get(&(*product, times)).and_then(|taken| Summary::of(taken));
         taken.map_or(f64::NAN, |summary| summary.median)
     }
 }
@@ -61,14 +61,14 @@ impl Rates {
 /// Seconds of one product: of many, one after the other as in the engine. The state that K multiplies is at hand, the
 /// result goes to the tape; the cotangent that K' multiplies and its result are at hand; what a sum over samples
 /// multiplies is at hand on the left, on the tape on the right.
-fn time(product: Product) -> f64 {
+fn time(product: Product, times: usize) -> f64 {
     let Product { kind, rows, inner, columns } = product;
-    let repeats = (WORK / product.flop()).clamp(2, MOST);
+    let repeats = (WORK / product.flop()).clamp(2, MOST).max(2 * times);
     let tape = |length: usize| (TAPE / length).max(1);
     let slots = match kind {
-        ProductKind::Plain => [TIMES, AT_HAND, tape(rows * columns)],
-        ProductKind::Transposed => [TIMES, AT_HAND, AT_HAND],
-        ProductKind::Outer => [AT_HAND, tape(inner * columns), TIMES],
+        ProductKind::Plain => [times, AT_HAND, tape(rows * columns)],
+        ProductKind::Transposed => [times, AT_HAND, AT_HAND],
+        ProductKind::Outer => [AT_HAND, tape(inner * columns), times],
     };
     let [left_length, right_length, length] = [rows * inner, inner * columns, rows * columns];
     let room = |slots: usize, length: usize| numbers(slots * length, 1.0);
@@ -101,6 +101,6 @@ fn time(product: Product) -> f64 {
             matmul(black_box(out), accum, black_box(left), black_box(right), 1.0, Par::Seq);
         }
     };
-    all(repeats.div_ceil(10));
+    all(times);
     seconds(|| all(repeats)).0 / repeats as f64
 }

@@ -8,7 +8,7 @@ use crate::loss::Loss;
 /// What [`Engine`] does in a call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkWork {
-    /// Before and after all blocks, by one thread.
+    /// Before and after all blocks: shared by the threads where it is large.
     pub once: Work,
     /// Of all blocks together.
     pub blocks: Work,
@@ -16,6 +16,8 @@ pub struct NetworkWork {
     pub groups: Work,
     /// Blocks of samples.
     pub count: usize,
+    /// Distinct times of stages: each block goes over the weights, and the sums, of all of them.
+    pub times: usize,
     /// The tape of one block.
     pub tape_bytes: usize,
 }
@@ -51,7 +53,8 @@ impl Network {
             once += Work::moved(n * (1 + of), 1);
         }
         let tape_bytes = self.flow.tape_rows() * samples.div_ceil(count) * size_of::<f64>();
-        Some(NetworkWork { once, blocks, groups, count, tape_bytes })
+        let times = self.flow.times.distinct.len();
+        Some(NetworkWork { once, blocks, groups, count, times, tape_bytes })
     }
 
     /// Opening and head, where they are formulas.
