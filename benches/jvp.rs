@@ -13,7 +13,7 @@ fn main() {
         let field = resnet(width);
         let mut prepared = numbers(field.n_prepared(), 1.0 / (width as f64).sqrt());
         field.prepare(0.0, &mut prepared);
-        let at = At { t: 0.0, prepared: &prepared, batch: BATCH };
+        let at = At { t: 0.0, prepared: &prepared, batch: BATCH, lanes: 1 };
         let (y, v) = (numbers(width * BATCH, 0.9), numbers(width * BATCH, 0.4));
         let mut out = vec![0.0; y.len()];
         let mut keep = vec![0.0; field.n_kept() * BATCH];

@@ -128,7 +128,7 @@ mod tests {
             |m: usize, s: f64| (0..m).map(|i| (1.7 * i as f64 + s).sin()).collect::<Vec<f64>>();
         let (y, v, u) = (noise(n * batch, 0.1), noise(n * batch, 0.2), noise(n * batch, 0.3));
         let w = noise(field.n_weights(), 0.4);
-        let at = At { t: 0.0, prepared: &w, batch };
+        let at = At { t: 0.0, prepared: &w, batch, lanes: 1 };
         let ws = &mut Workspace::new();
         let mut value = |y: &[f64]| {
             let mut k = vec![0.0; y.len()];

@@ -318,7 +318,7 @@ fn transposes(
     for (t, state) in chosen.into_iter().filter_map(|i| trace.get(i)) {
         let time = Time { t: *t, row: flow.controls.row(*t, flow.controls.piece(*t)) };
         flow.prepare_time(&time, theta, &mut room);
-        let at = At { t: *t, prepared: &room, batch };
+        let at = At { t: *t, prepared: &room, batch, lanes: 1 };
         let y: Vec<f64> =
             state.col_iter().flat_map(|c| c.iter().copied().collect::<Vec<_>>()).collect();
         let (u, v) = (noise(numbers, rng), noise(numbers, rng));

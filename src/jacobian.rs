@@ -91,7 +91,7 @@ impl Worker {
             state.copy_from_slice(&y[sample * width..(sample + 1) * width]);
             seed[direction] = 1.0;
         }
-        field.jvp(At { t, prepared, batch }, states, seeds, out, &mut self.workspace);
+        field.jvp(At { t, prepared, batch, lanes: 1 }, states, seeds, out, &mut self.workspace);
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn value(field: &SymbolicField, prepared: &[f64], y: &[f64]) -> Vec<f64> {
-        let at = At { t: T, prepared, batch: 1 };
+        let at = At { t: T, prepared, batch: 1, lanes: 1 };
         let (mut k, mut keep) = (vec![0.0; y.len()], vec![0.0; field.n_kept()]);
         field.eval(at, y, &mut k, &mut keep, &mut Workspace::default());
         k

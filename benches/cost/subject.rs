@@ -101,7 +101,7 @@ impl Loop {
         field.prepare(0.0, &mut prepared);
         let y = numbers(field.width() * *batch, 0.9);
         let (mut k, mut workspace) = (vec![0.0; y.len()], Workspace::new());
-        let at = At { t: 0.0, prepared: &prepared, batch: *batch };
+        let at = At { t: 0.0, prepared: &prepared, batch: *batch, lanes: 1 };
         let mut many = || {
             for _ in 0..100 {
                 field.eval(at, black_box(&y), black_box(&mut k), &mut [], &mut workspace);

@@ -2,6 +2,7 @@
 
 use faer::MatRef;
 
+use super::abreast::Groups;
 use super::body::{Arg, Place};
 use super::vector::{Combination, combine};
 
@@ -42,7 +43,7 @@ impl Then<'_> {
     }
 }
 
-/// The blocks of a call, each `rows * batch` long, a sample a column.
+/// The blocks of a call, each `rows * batch` long, in the layout of the kernel.
 #[derive(Default)]
 pub struct Memory<'a> {
     pub state: &'a [f64],
@@ -85,12 +86,14 @@ pub(super) struct Blocks<'a> {
     /// Whether this is a pass that writes the kept rows.
     pub keeps: bool,
     pub batch: usize,
+    /// Samples side by side: the numbers of a row stand next to each other for so many.
+    pub lanes: usize,
     pub series: Series,
     /// Numbers from one temporary tile to the next.
     pub tile: usize,
 }
 
-/// A run of memory: which buffer, from where, how far apart columns are.
+/// A run of memory: which buffer, from where, how far apart columns are (or groups of samples side by side).
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Run {
     pub buffer: Region,
@@ -114,22 +117,23 @@ pub(super) enum Region {
 }
 
 impl Blocks<'_> {
-    /// Where rows of a place stand from a sample on.
+    /// Where rows of a place stand from a sample on, the first of those side by side.
     #[inline(always)]
     pub fn run(&self, place: Place, rows: usize, sample: usize) -> Run {
+        let lanes = self.lanes;
         let (buffer, row, total) = match place {
             Place::Temp(i) => {
-                return Run { buffer: Region::Temps, start: i * self.tile, stride: rows };
+                return Run { buffer: Region::Temps, start: i * self.tile, stride: rows * lanes };
             }
             Place::Scratch(row) => {
                 let start = row * self.batch + rows * sample;
-                return Run { buffer: Region::Scratch, start, stride: rows };
+                return Run { buffer: Region::Scratch, start, stride: rows * lanes };
             }
             Place::Kept(row) => {
                 // In a forward pass it is written and may be read again; in the adjoint it is only read.
                 let buffer = if self.keeps { Region::Keep } else { Region::Kept };
                 let start = row * self.batch + rows * sample;
-                return Run { buffer, start, stride: rows };
+                return Run { buffer, start, stride: rows * lanes };
             }
             Place::State { row, total } => (Region::State, row, total),
             Place::Seed { row, total } => (Region::Seed, row, total),
@@ -138,11 +142,11 @@ impl Blocks<'_> {
             Place::Next => (Region::Next, 0, rows),
             Place::Held { start, row, total } => {
                 let Series { of, at, .. } = self.series;
-                let start = (start * of + total * at) * self.batch + row + total * sample;
-                return Run { buffer: Region::Held, start, stride: total };
+                let start = (start * of + total * at) * self.batch + row * lanes + total * sample;
+                return Run { buffer: Region::Held, start, stride: total * lanes };
             }
         };
-        Run { buffer, start: row + total * sample, stride: total }
+        Run { buffer, start: row * lanes + total * sample, stride: total * lanes }
     }
 
     #[inline(always)]
@@ -160,6 +164,11 @@ impl Blocks<'_> {
             Region::Scratch => self.scratch,
             Region::Temps => self.temps,
         }
+    }
+
+    /// So many rows of all samples from a run on, side by side.
+    pub fn groups(&self, run: Run) -> Groups<'_> {
+        Groups { numbers: &self.whole(run.buffer)[run.start..], stride: run.stride }
     }
 
     pub fn matrix(&self, run: Run, rows: usize, columns: usize) -> MatRef<'_, f64> {

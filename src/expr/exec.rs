@@ -4,6 +4,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Arch, Simd, WithSimd};
 
+use super::abreast::{self, Groups};
 use super::blocks::{Blocks, Memory, Reader, Region, Run, Then};
 use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep};
 use super::functions;
@@ -22,6 +23,8 @@ pub struct Workspace {
     pub(super) weights: Buffer,
     /// For a cotangent that a field wants as one block.
     pub(crate) cotangent: Buffer,
+    /// For blocks of a field that has samples side by side, but is called by columns.
+    pub(crate) turned: [Buffer; 5],
     arch: Arch,
 }
 
@@ -41,6 +44,7 @@ impl Workspace {
             held: Buffer::default(),
             cotangent: Buffer::default(),
             weights: Buffer::default(),
+            turned: Default::default(),
             arch: Arch::new(),
         }
     }
@@ -52,12 +56,23 @@ impl Workspace {
     }
 }
 
-/// Runs a body. `prepared` belongs to the time, `columns` samples make a tile of at most `tile` numbers.
+/// How a kernel cuts its blocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// Samples of a tile, a multiple of the lanes.
+    pub columns: usize,
+    /// Numbers of a tile, at most.
+    pub tile: usize,
+    /// Samples side by side, or one.
+    pub lanes: usize,
+}
+
+/// Runs a body. `prepared` belongs to the time; `batch` is a multiple of the lanes.
 pub(super) fn run(
     body: &Body,
     prepared: &[f64],
     batch: usize,
-    (columns, tile): (usize, usize),
+    Cut { columns, tile, lanes }: Cut,
     memory: Memory<'_>,
     workspace: &mut Workspace,
 ) {
@@ -111,6 +126,7 @@ pub(super) fn run(
         scratch,
         temps,
         batch,
+        lanes,
         series,
         tile,
     };
@@ -118,43 +134,54 @@ pub(super) fn run(
         match step {
             &Step::Product { to, rows, left, left_rows, left_cols, left_t, right, right_rows } => {
                 let left = &prepared[left..left + left_rows * left_cols];
-                let left = MatRef::from_column_major_slice(left, left_rows, left_cols);
-                let left = if left_t { left.transpose() } else { left };
                 let to = blocks.run(to, rows, 0);
                 let from = blocks.run(right, right_rows, 0);
                 // Products write to slices that hold nothing else they read.
                 let buffer = blocks.take(to.buffer);
                 let (before, rest) = buffer.split_at_mut(to.start);
-                let length = to.stride * (batch - 1) + rows;
-                let (out, after) = rest.split_at_mut(length);
+                let extent =
+                    |stride: usize, rows: usize| stride * (batch / lanes - 1) + rows * lanes;
+                let (out, after) = rest.split_at_mut(extent(to.stride, rows));
                 let right = if from.buffer != to.buffer {
-                    blocks.matrix(from, right_rows, batch)
+                    &blocks.whole(from.buffer)[from.start..]
+                } else if from.start < to.start {
+                    &before[from.start..]
                 } else {
-                    let length = from.stride * (batch - 1) + right_rows;
-                    let slice = if from.start < to.start {
-                        &before[from.start..from.start + length]
-                    } else {
-                        let at = from.start - (to.start + out.len());
-                        &after[at..at + length]
-                    };
-                    MatRef::from_column_major_slice_with_stride(
-                        slice,
+                    &after[from.start - (to.start + out.len())..]
+                };
+                let right = &right[..extent(from.stride, right_rows)];
+                if lanes > 1 {
+                    arch.dispatch(abreast::Product {
+                        out,
+                        stride: to.stride,
+                        rows,
+                        left,
+                        transposed: left_t,
+                        inner: right_rows,
+                        right: Groups { numbers: right, stride: from.stride },
+                    });
+                } else {
+                    let left = MatRef::from_column_major_slice(left, left_rows, left_cols);
+                    let left = if left_t { left.transpose() } else { left };
+                    let right = MatRef::from_column_major_slice_with_stride(
+                        right,
                         right_rows,
                         batch,
                         from.stride,
-                    )
-                };
-                let out =
-                    MatMut::from_column_major_slice_with_stride_mut(out, rows, batch, to.stride);
-                matmul(out, Accum::Replace, left, right, 1.0, Par::Seq);
+                    );
+                    let out = MatMut::from_column_major_slice_with_stride_mut(
+                        out, rows, batch, to.stride,
+                    );
+                    matmul(out, Accum::Replace, left, right, 1.0, Par::Seq);
+                }
                 blocks.put(to.buffer, buffer);
             }
-            Step::Outer(outer) => add_outer(outer, &blocks, sums, batch),
+            Step::Outer(outer) => add_outer(outer, &blocks, sums, batch, *arch),
             Step::Loop { tiles, folds: wanted, .. } => {
                 let folds = folds.zeroed(wanted.len() * tile);
                 arch.dispatch(TileLoop { blocks: &mut blocks, tiles, columns, folds });
                 for (fold, sum) in wanted.iter().zip(folds.chunks_exact(tile)) {
-                    fold_into(fold, columns, sum, sums, series.fresh);
+                    fold_into(fold, columns / lanes, lanes, sum, sums, series.fresh);
                 }
             }
         }
@@ -165,37 +192,63 @@ pub(super) fn run(
 }
 
 /// The products of a body over all evaluations of a series.
-pub(super) fn sum_held(body: &Body, batch: usize, memory: Memory<'_>) {
+pub(super) fn sum_held(body: &Body, batch: usize, lanes: usize, memory: Memory<'_>) {
     if batch == 0 {
         return;
     }
     let Memory { state, value, kept, held, sums, series, .. } = memory;
-    let blocks = Blocks { state, value, kept, held, series, batch, ..Blocks::default() };
+    let blocks = Blocks { state, value, kept, held, series, batch, lanes, ..Blocks::default() };
     for outer in &body.outers {
-        add_outer(outer, &blocks, sums, batch * series.of);
+        add_outer(outer, &blocks, sums, batch * series.of, Arch::new());
     }
 }
 
 /// `columns` are the samples, of one evaluation or of all of a series.
-fn add_outer(outer: &Outer, blocks: &Blocks<'_>, sums: &mut [f64], columns: usize) {
+fn add_outer(outer: &Outer, blocks: &Blocks<'_>, sums: &mut [f64], columns: usize, arch: Arch) {
     let &Outer { into, left, rows, right, cols, opens } = outer;
-    let u = blocks.matrix(blocks.run(left, rows, 0), rows, columns);
-    let v = blocks.matrix(blocks.run(right, cols, 0), cols, columns);
+    let (left, right) = (blocks.run(left, rows, 0), blocks.run(right, cols, 0));
     let sum = &mut sums[into..into + rows * cols];
+    let fresh = opens && blocks.series.fresh;
+    if blocks.lanes > 1 {
+        arch.dispatch(abreast::Outer {
+            sums: sum,
+            rows,
+            columns: cols,
+            groups: columns / blocks.lanes,
+            left: blocks.groups(left),
+            right: blocks.groups(right),
+            fresh,
+        });
+        return;
+    }
+    let u = blocks.matrix(left, rows, columns);
+    let v = blocks.matrix(right, cols, columns);
     let sum = MatMut::from_column_major_slice_mut(sum, rows, cols);
-    let accum = if opens && blocks.series.fresh { Accum::Replace } else { Accum::Add };
+    let accum = if fresh { Accum::Replace } else { Accum::Add };
     matmul(sum, accum, u, v.transpose(), 1.0, Par::Seq);
 }
 
-fn fold_into(fold: &Fold, columns: usize, tile: &[f64], sums: &mut [f64], fresh: bool) {
+/// From the sums of `groups` of lanes to those of all samples.
+fn fold_into(
+    fold: &Fold,
+    groups: usize,
+    lanes: usize,
+    tile: &[f64],
+    sums: &mut [f64],
+    fresh: bool,
+) {
     let sums = &mut sums[fold.into..fold.into + fold.into_rows];
     if fold.opens && fresh {
         sums.fill(0.0);
     }
-    for column in tile[..fold.rows * columns].chunks_exact(fold.rows) {
+    for group in tile[..fold.rows * lanes * groups].chunks_exact(fold.rows * lanes) {
         match sums {
-            [one] => *one += column.iter().sum::<f64>(),
-            _ => sums.iter_mut().zip(column).for_each(|(s, x)| *s += x),
+            [one] => *one += group.iter().sum::<f64>(),
+            _ if lanes == 1 => sums.iter_mut().zip(group).for_each(|(s, x)| *s += x),
+            _ => sums
+                .iter_mut()
+                .zip(group.chunks_exact(lanes))
+                .for_each(|(s, row)| *s += row.iter().sum::<f64>()),
         }
     }
 }
@@ -243,7 +296,9 @@ fn tile<const FMA: bool>(
     let length = rows * columns;
     if let Tile::Accumulate(fold, arg) = step.tile {
         let run = match arg {
-            Arg::Repeated(start) => Run { buffer: Region::Prepared, start, stride: rows },
+            Arg::Repeated(start) => {
+                Run { buffer: Region::Prepared, start, stride: rows * blocks.lanes }
+            }
             Arg::At(place) => blocks.run(place, rows, sample),
         };
         let from = &blocks.whole(run.buffer)[run.start..run.start + length];
@@ -256,6 +311,7 @@ fn tile<const FMA: bool>(
         let buffer = blocks.take(to.buffer);
         let reader = Reader { blocks, sample, to, before: &[], after: &[], length: 0 };
         if let Some(from) = reader.get(arg, rows, length) {
+            let rows = rows * blocks.lanes;
             for (i, column) in from.chunks_exact(rows).enumerate() {
                 let at = to.start + i * to.stride;
                 buffer[at..at + rows].copy_from_slice(column);
@@ -341,21 +397,39 @@ fn tile<const FMA: bool>(
         }
         &Tile::Spread(a) => {
             if let Some(a) = reader.get(a, 1, columns) {
-                for (column, &x) in dst.chunks_exact_mut(rows).zip(a) {
-                    column.fill(x);
+                let lanes = blocks.lanes;
+                if lanes == 1 {
+                    for (column, &x) in dst.chunks_exact_mut(rows).zip(a) {
+                        column.fill(x);
+                    }
+                } else {
+                    for (group, a) in dst.chunks_exact_mut(rows * lanes).zip(a.chunks_exact(lanes))
+                    {
+                        group.chunks_exact_mut(lanes).for_each(|row| row.copy_from_slice(a));
+                    }
                 }
             }
         }
         &Tile::RowSum { from, of } => {
             if let Some(a) = reader.get(of, from, from * columns) {
-                for (d, column) in dst.iter_mut().zip(a.chunks_exact(from)) {
-                    *d = column.iter().sum();
+                let lanes = blocks.lanes;
+                if lanes == 1 {
+                    for (d, column) in dst.iter_mut().zip(a.chunks_exact(from)) {
+                        *d = column.iter().sum();
+                    }
+                } else {
+                    for (d, group) in dst.chunks_exact_mut(lanes).zip(a.chunks_exact(from * lanes))
+                    {
+                        let rows = group.chunks_exact(lanes).map(|row| (1.0, row));
+                        sum_into(d, 0.0, 0.0, rows);
+                    }
                 }
             }
         }
         &Tile::Gather(place) => {
             let run = blocks.run(place, rows, sample);
             let whole = blocks.whole(run.buffer);
+            let rows = rows * blocks.lanes;
             for (i, column) in dst.chunks_exact_mut(rows).enumerate() {
                 let at = run.start + i * run.stride;
                 column.copy_from_slice(&whole[at..at + rows]);

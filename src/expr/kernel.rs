@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::blocks::Memory;
 use super::body::{Body, Place, Seeding};
 use super::derive::{cotangents, tangents};
-use super::exec::{self, Workspace};
+use super::exec::{self, Cut, Workspace};
 use super::graph::{Function, Graph, Input, Node, Op, Shape};
 use super::lower::lower;
 use super::plan::{Planner, Prepared, TILE, Wanted};
@@ -29,8 +29,7 @@ pub struct Kernel {
     in_rows: usize,
     out_rows: usize,
     prepared: Prepared,
-    columns: usize,
-    tile: usize,
+    cut: Cut,
     forward: Body,
     tangent: Body,
     adjoint: Body,
@@ -59,6 +58,18 @@ impl Kernel {
     /// # Errors
     /// `(output block, error)`: in which right-hand side something is wrong, and what.
     pub fn new(formula: Formula, state_cotangent: bool) -> Result<Kernel, (usize, ExprError)> {
+        Kernel::abreast(formula, state_cotangent, 1)
+    }
+
+    /// The same for blocks with `lanes` samples side by side ([`super::abreast`]): 1, or [`super::abreast::LANES`].
+    ///
+    /// # Errors
+    /// Those of [`Kernel::new`].
+    pub fn abreast(
+        formula: Formula,
+        state_cotangent: bool,
+        lanes: usize,
+    ) -> Result<Kernel, (usize, ExprError)> {
         let declared = &formula.declared;
         let mut graph = Graph::default();
         let mut value = Vec::new();
@@ -113,7 +124,7 @@ impl Kernel {
             .chain(state_rows.iter().chain(&out_blocks).copied())
             .max()
             .unwrap_or(1);
-        let columns = (TILE / most_rows).max(1);
+        let columns = (TILE / (most_rows * lanes)).max(1) * lanes;
 
         let places = |nodes: &[Node], rows: &[usize], make: fn(usize, usize) -> Place| {
             let total: usize = rows.iter().sum();
@@ -182,7 +193,7 @@ impl Kernel {
             let message = "this formula cannot be planned; please report it".to_owned();
             (0, ExprError::new(text, 0..text.len(), message))
         };
-        let mut planner = Planner { graph: &graph, prepared: &mut prepared, columns };
+        let mut planner = Planner { graph: &graph, prepared: &mut prepared, columns, lanes };
         let state_given: HashMap<Node, Place> = state_places.iter().copied().collect();
         let then = match derived.value.as_slice() {
             &[value] => Some(value),
@@ -245,8 +256,7 @@ impl Kernel {
             in_rows,
             out_rows,
             prepared,
-            columns,
-            tile,
+            cut: Cut { columns, tile, lanes },
             forward,
             tangent,
             adjoint,
@@ -259,6 +269,11 @@ impl Kernel {
 
     pub fn formula(&self) -> &Formula {
         &self.formula
+    }
+
+    /// Samples side by side in the blocks of a call, which hold a multiple of so many samples; 1 is by columns.
+    pub fn lanes(&self) -> usize {
+        self.cut.lanes
     }
 
     /// Rows of the state.
@@ -307,14 +322,14 @@ impl Kernel {
         let rows = self.out_rows;
         match call {
             Call::Value { batch, then } => {
-                let mut work = self.forward.work(batch, self.columns, then);
+                let mut work = self.forward.work(batch, self.cut.columns, then);
                 if let (false, Some(terms)) = (self.forward.then, then) {
                     work += work::combination(rows * batch, terms + 1);
                 }
                 work
             }
             Call::Pull { batch, terms } => {
-                let mut work = self.adjoint.work(batch, self.columns, Some(terms));
+                let mut work = self.adjoint.work(batch, self.cut.columns, Some(terms));
                 // Elsewhere than in a loop the cotangent is formed first.
                 if self.adjoint.seeding != Seeding::Tile {
                     work += work::combination(rows * batch, terms);
@@ -357,23 +372,17 @@ impl Kernel {
     /// Completes `prepared`, whose first numbers are the weights at time t.
     pub fn prepare(&self, t: f64, prepared: &mut [f64]) {
         self.prepared.program.run(t, &[], prepared);
-        for repeat in &self.prepared.repeats {
-            let (before, tile) = prepared.split_at_mut(repeat.to);
-            let from = &before[repeat.from..repeat.from + repeat.length];
-            for chunk in tile[..repeat.tile].chunks_mut(repeat.length) {
-                chunk.copy_from_slice(&from[..chunk.len()]);
-            }
-        }
+        self.prepared.repeats.iter().for_each(|repeat| repeat.fill(prepared));
     }
 
     /// out = f(t, state), leaving in `keep` what the adjoint will read: [`Kernel::n_kept`] numbers a sample.
     pub fn value(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
-        exec::run(&self.forward, prepared, batch, (self.columns, self.tile), memory, ws);
+        exec::run(&self.forward, prepared, batch, self.cut, memory, ws);
     }
 
     /// out = (df/dy) seed
     pub fn tangent(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
-        exec::run(&self.tangent, prepared, batch, (self.columns, self.tile), memory, ws);
+        exec::run(&self.tangent, prepared, batch, self.cut, memory, ws);
     }
 
     /// out = (df/dy)' seed, and sums += what the gradient of the weights needs of these samples.
@@ -401,13 +410,13 @@ impl Kernel {
     /// [`Kernel::adjoint`] of one evaluation of a series, but for the sums that are held back
     /// ([`Kernel::n_held`] numbers a sample) until [`Kernel::sum_held`].
     pub fn pull(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
-        exec::run(&self.adjoint, prepared, batch, (self.columns, self.tile), memory, ws);
+        exec::run(&self.adjoint, prepared, batch, self.cut, memory, ws);
     }
 
     /// Adds what [`Kernel::pull`] held back, for all evaluations of a series: their states, values and kept
     /// numbers stand side by side.
     pub fn sum_held(&self, batch: usize, memory: Memory<'_>) {
-        exec::sum_held(&self.adjoint, batch, memory);
+        exec::sum_held(&self.adjoint, batch, self.cut.lanes, memory);
     }
 
     /// gradient += (df/dw)' seed, from the sums over samples.

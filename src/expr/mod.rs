@@ -5,6 +5,7 @@
 //! text -> syntax tree -> graph (shapes, shared subexpressions) -> derivatives in the same graph -> plan -> numbers
 //! ```
 
+pub mod abreast;
 mod blocks;
 mod body;
 mod derive;

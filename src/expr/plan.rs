@@ -22,6 +22,27 @@ pub(super) struct Repeat {
     pub length: usize,
     pub to: usize,
     pub tile: usize,
+    /// Samples side by side.
+    pub lanes: usize,
+}
+
+impl Repeat {
+    /// Fills the tile.
+    pub fn fill(&self, prepared: &mut [f64]) {
+        let (before, tile) = prepared.split_at_mut(self.to);
+        let from = &before[self.from..self.from + self.length];
+        if self.length == 1 {
+            tile[..self.tile].fill(from[0]);
+            return;
+        }
+        for group in tile[..self.tile].chunks_mut(self.length * self.lanes) {
+            if self.lanes == 1 {
+                group.copy_from_slice(&from[..group.len()]);
+            } else {
+                group.chunks_mut(self.lanes).zip(from).for_each(|(row, x)| row.fill(*x));
+            }
+        }
+    }
 }
 
 /// The numbers prepared for each time: weights, values derived from them, repeated tiles.
@@ -51,6 +72,7 @@ impl Prepared {
         node: Node,
         rows: usize,
         columns: usize,
+        lanes: usize,
     ) -> Option<usize> {
         if let Some(&at) = self.seen.get(&(node, rows)) {
             return Some(at);
@@ -59,7 +81,7 @@ impl Prepared {
         let length = graph.shape(node).len();
         let tile = rows * columns;
         let to = self.program.reserve(tile);
-        self.repeats.push(Repeat { from, length, to, tile });
+        self.repeats.push(Repeat { from, length, to, tile, lanes });
         self.seen.insert((node, rows), to);
         Some(to)
     }
@@ -92,6 +114,8 @@ pub(super) struct Planner<'a> {
     pub graph: &'a Graph,
     pub prepared: &'a mut Prepared,
     pub columns: usize,
+    /// Samples side by side.
+    pub lanes: usize,
 }
 
 impl Planner<'_> {
@@ -337,7 +361,13 @@ impl Planner<'_> {
             && let Op::Broadcast(a) = graph.op(node)
             && !graph.shape(a).samples
         {
-            return Some(Arg::Repeated(self.prepared.repeated(graph, a, rows, self.columns)?));
+            return Some(Arg::Repeated(self.prepared.repeated(
+                graph,
+                a,
+                rows,
+                self.columns,
+                self.lanes,
+            )?));
         }
         let tile = match (tape.work.places.get(&node), graph.as_number(node)) {
             (Some(&place), _) if place.contiguous(rows) => return Some(Arg::At(place)),

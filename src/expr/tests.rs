@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use pulp::Arch;
 
+use super::abreast::{LANES, clear_filling, turn, turn_back};
 use super::*;
 
 /// A formula over blocks `state`, weights and constants, one output a block.
@@ -147,6 +148,64 @@ fn check_derivatives(kernel: &Kernel, batch: usize, shift: f64) {
         error <= 1e-9 * scale,
         "weight gradient differs from differences by {error:e} of {scale:e}"
     );
+    check_side_by_side(&case, &y, &w, &v, &u, 1e-13);
+}
+
+/// Blocks with samples side by side give what those by columns give, but for the order of sums.
+fn check_side_by_side(case: &Case, y: &[f64], w: &[f64], v: &[f64], u: &[f64], within: f64) {
+    let Case { kernel, t, batch, arch } = *case;
+    let abreast = Kernel::abreast(kernel.formula().clone(), true, LANES);
+    let abreast = abreast.unwrap_or_else(|(_, error)| panic!("{error}"));
+    let filled = batch.next_multiple_of(LANES);
+    let (n, m) = (kernel.in_rows(), kernel.out_rows());
+    let turned = |columns: &[f64], rows: usize| {
+        let mut out = vec![f64::NAN; rows * filled];
+        turn(columns, rows, LANES, &mut out);
+        out
+    };
+    let back = |abreast: &[f64], rows: usize| {
+        let mut out = vec![f64::NAN; rows * batch];
+        turn_back(abreast, rows, LANES, &mut out);
+        out
+    };
+    let other = Case { kernel: &abreast, t, batch: filled, arch };
+    let (y_turned, v_turned, mut u_turned) = (turned(y, n), turned(v, n), turned(u, m));
+    clear_filling(&mut u_turned, m, LANES, batch);
+    let (gy, gw) = case.adjoint(y, w, u);
+    let (gy_turned, gw_other) = other.adjoint(&y_turned, w, &u_turned);
+    let pairs = [
+        (case.value(y, w).0, back(&other.value(&y_turned, w).0, m)),
+        (case.tangent(y, w, v), back(&other.tangent(&y_turned, w, &v_turned), m)),
+        (gy, back(&gy_turned, n)),
+        (gw, gw_other),
+    ];
+    for (what, (columns, abreast)) in
+        ["value", "tangent", "cotangent", "weights"].iter().zip(&pairs)
+    {
+        let error = norm(&moved(columns, -1.0, abreast));
+        let scale = norm(columns) + norm(u) * norm(w);
+        assert!(
+            !scale.is_finite() || error <= within * scale,
+            "{what} of {:?}: {error:e} of {scale:e}",
+            kernel.formula().outputs
+        );
+    }
+}
+
+#[test]
+fn turning_there_and_back_changes_nothing() {
+    for (rows, batch) in [(1, 1), (3, 31), (3, 32), (2, 33), (7, 100), (5, 0)] {
+        let columns = noise(rows * batch, 3);
+        let mut out = vec![f64::NAN; rows * batch.next_multiple_of(LANES)];
+        turn(&columns, rows, LANES, &mut out);
+        assert!(out.iter().all(|x| x.is_finite()), "filled up");
+        let mut again = vec![f64::NAN; rows * batch];
+        turn_back(&out, rows, LANES, &mut again);
+        assert_eq!(columns, again);
+        clear_filling(&mut out, rows, LANES, batch);
+        let zeros = out.iter().filter(|x| **x == 0.0).count();
+        assert_eq!(zeros, out.len() - columns.len());
+    }
 }
 
 /// tanh(K y + b) by hand, sample by sample.
@@ -474,6 +533,7 @@ proptest! {
             let (gy, gw) = case.adjoint(&y, &w, &u);
             prop_assert_eq!(gw.len(), 13);
             let scale = norm(&u) * norm(&jvp) + norm(&gy) * norm(&v) + 1e-300;
+            check_side_by_side(&case, &y, &w, &v, &u, 1e-12);
             if scale.is_finite() {
                 prop_assert!((dot(&u, &jvp) - dot(&gy, &v)).abs() <= 1e-12 * scale);
             }

@@ -2,6 +2,7 @@
 //! of named architectures.
 
 mod catalogue;
+mod columns;
 mod file;
 mod symbolic;
 
@@ -9,13 +10,15 @@ pub use catalogue::{catalogue, named, names};
 pub use file::{FieldFile, Size, WeightShape, unique_keys};
 pub use symbolic::{FieldError, SymbolicField};
 
+pub use crate::expr::abreast::{clear_filling, turn, turn_back};
 pub use crate::expr::{
     Call, Combination, Product, ProductKind, Series, Then, Weight, Work, Workspace,
 };
 
 /// A field y' = f(t, y; w) for a block of samples.
 ///
-/// `y`, `v`, `u` and results are `width * batch` numbers, a sample a column, one column after the other.
+/// `y`, `v`, `u` and results are `width * batch` numbers, a sample a column, one column after the other. A field that
+/// is faster with several samples side by side says so by [`VectorField::lanes`], and then knows both ways.
 /// A field needs only `eval`, `jvp` and `vjp` on its weights; the other methods let it do once for each time
 /// what does not depend on the samples. What stands in `prepared` is the weights at time t, followed by what
 /// [`VectorField::prepare`] made of them.
@@ -38,6 +41,12 @@ pub trait VectorField: Send + Sync {
     /// Numbers of the weights at one time.
     fn n_weights(&self) -> usize {
         self.weights().iter().map(Weight::len).sum()
+    }
+
+    /// Samples side by side that `eval_then`, `pull` and `sum_held` are fastest with ([`turn`] brings them there), or
+    /// 1 for columns. The other methods are only called with columns.
+    fn lanes(&self) -> usize {
+        1
     }
 
     /// Numbers that `eval` keeps for `vjp`, a sample, beside y and k.
@@ -101,15 +110,7 @@ pub trait VectorField: Send + Sync {
         sums: &mut [f64],
         ws: &mut Workspace,
     ) {
-        let Pull { y, k, kept, u, series, .. } = pass;
-        if series.fresh {
-            sums.fill(0.0);
-        }
-        let mut room = std::mem::take(&mut ws.cotangent);
-        let block = room.sized(y.len());
-        u.write(block);
-        self.vjp(at, Pass { y, k, kept, u: block }, gy, sums, ws);
-        ws.cotangent = room;
+        pull_by_vjp(self, at, pass, gy, sums, ws);
     }
 
     /// sums += what `pull` held back. States, values, kept and held numbers are those of all evaluations of
@@ -127,6 +128,26 @@ pub trait VectorField: Send + Sync {
     }
 }
 
+/// [`VectorField::pull`] that holds nothing back.
+fn pull_by_vjp<F: VectorField + ?Sized>(
+    field: &F,
+    at: At<'_>,
+    pass: Pull<'_>,
+    gy: &mut [f64],
+    sums: &mut [f64],
+    ws: &mut Workspace,
+) {
+    let Pull { y, k, kept, u, series, .. } = pass;
+    if series.fresh {
+        sums.fill(0.0);
+    }
+    let mut room = std::mem::take(&mut ws.cotangent);
+    let block = room.sized(y.len());
+    u.write(block);
+    field.vjp(at, Pass { y, k, kept, u: block }, gy, sums, ws);
+    ws.cotangent = room;
+}
+
 /// A time and the numbers prepared for it, and how many samples a block has.
 #[derive(Clone, Copy)]
 pub struct At<'a> {
@@ -134,8 +155,10 @@ pub struct At<'a> {
     pub t: f64,
     /// The weights at t, followed by what the field made of them.
     pub prepared: &'a [f64],
-    /// Samples of the block.
+    /// Samples of the block, a multiple of the lanes.
     pub batch: usize,
+    /// Samples side by side in the block: 1 for columns, or what the field asks for.
+    pub lanes: usize,
 }
 
 /// What `vjp` knows of the evaluation that it reverses: state, value, kept numbers; and the cotangent u.

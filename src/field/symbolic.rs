@@ -2,9 +2,12 @@
 
 use indexmap::IndexMap;
 
+use super::columns;
 use super::{
     At, Call, FieldFile, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Work, Workspace,
+    pull_by_vjp,
 };
+use crate::expr::abreast::{LANES, WIDE};
 use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Memory};
 use crate::nearest::known;
 
@@ -59,7 +62,11 @@ impl SymbolicField {
     ) -> Result<SymbolicField, FieldError> {
         let formula = resolve(file, width, constants)?;
         let blocks: Vec<String> = formula.outputs.iter().map(|o| o.0.name.clone()).collect();
-        let kernel = Kernel::new(formula, true)
+        let declared = &formula.declared;
+        let blocks_of = declared.state.iter().map(|block| block.rows);
+        let sizes = blocks_of.chain(declared.weights.iter().flat_map(|w| [w.rows, w.cols]));
+        let lanes = if sizes.max().is_some_and(|rows| rows < WIDE) { LANES } else { 1 };
+        let kernel = Kernel::abreast(formula, true, lanes)
             .map_err(|(i, error)| FieldError::Formula { block: blocks[i].clone(), error })?;
         Ok(SymbolicField { kernel })
     }
@@ -83,6 +90,10 @@ impl VectorField for SymbolicField {
         self.kernel.n_weights()
     }
 
+    fn lanes(&self) -> usize {
+        self.kernel.lanes()
+    }
+
     fn n_kept(&self) -> usize {
         self.kernel.n_kept()
     }
@@ -104,11 +115,17 @@ impl VectorField for SymbolicField {
     }
 
     fn eval(&self, at: At<'_>, y: &[f64], k: &mut [f64], keep: &mut [f64], ws: &mut Workspace) {
+        if self.kernel.lanes() != at.lanes {
+            return columns::value(&self.kernel, at, y, k, ws);
+        }
         let memory = Memory { state: y, out: k, keep, ..Memory::default() };
         self.kernel.value(at.prepared, at.batch, memory, ws);
     }
 
     fn jvp(&self, at: At<'_>, y: &[f64], v: &[f64], out: &mut [f64], ws: &mut Workspace) {
+        if self.kernel.lanes() != at.lanes {
+            return columns::tangent(&self.kernel, at, [y, v], out, ws);
+        }
         let memory = Memory { state: y, seed: v.into(), out, ..Memory::default() };
         self.kernel.tangent(at.prepared, at.batch, memory, ws);
     }
@@ -122,6 +139,9 @@ impl VectorField for SymbolicField {
         ws: &mut Workspace,
     ) {
         let Pass { y, k, kept, u } = pass;
+        if self.kernel.lanes() != at.lanes {
+            return columns::adjoint(&self.kernel, at, [y, u], gy, sums, ws);
+        }
         let seed = u.into();
         let memory = Memory { state: y, seed, value: k, kept, out: gy, sums, ..Memory::default() };
         self.kernel.adjoint(at.prepared, at.batch, memory, ws);
@@ -136,6 +156,10 @@ impl VectorField for SymbolicField {
         then: Then<'_>,
         ws: &mut Workspace,
     ) {
+        if self.kernel.lanes() != at.lanes {
+            self.eval(at, y, k, keep, ws);
+            return then.apply(k);
+        }
         let memory = Memory { state: y, out: k, keep, then: Some(then), ..Memory::default() };
         self.kernel.value(at.prepared, at.batch, memory, ws);
     }
@@ -156,6 +180,9 @@ impl VectorField for SymbolicField {
         sums: &mut [f64],
         ws: &mut Workspace,
     ) {
+        if self.kernel.lanes() != at.lanes {
+            return pull_by_vjp(self, at, pass, gy, sums, ws);
+        }
         let Pull { y, k, kept, u, held, series } = pass;
         let memory = Memory {
             state: y,
@@ -172,6 +199,9 @@ impl VectorField for SymbolicField {
     }
 
     fn sum_held(&self, at: At<'_>, pass: Pull<'_>, sums: &mut [f64]) {
+        if self.kernel.lanes() != at.lanes {
+            return;
+        }
         let Pull { y, k, kept, held, series, .. } = pass;
         let memory = Memory { state: y, value: k, kept, held, sums, series, ..Memory::default() };
         self.kernel.sum_held(at.batch, memory);

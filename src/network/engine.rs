@@ -213,8 +213,10 @@ impl<'n> Engine<'n> {
         let columns: Vec<usize> = (0..batch).collect();
         worker.open(network, &self.shared, x, &columns);
         network.flow.forward(&self.shared.prepared, &mut worker.tape, batch);
-        let state = |step: usize| {
-            let state = network.flow.state(&worker.tape, batch, step);
+        let mut room = vec![0.0; width * batch];
+        let mut state = |step: usize| {
+            network.flow.copy_state(&worker.tape, batch, step, &mut room);
+            let state = &room;
             Mat::from_fn(width, batch, |i, j| state[i + j * width])
         };
         network.flow.grid.iter().enumerate().map(|(i, &t)| (t, state(i))).collect()
@@ -444,7 +446,7 @@ impl Worker {
             let memory = expr::Memory {
                 state: &self.x.get()[..network.features() * batch],
                 seed: (&*lambda).into(),
-                value: network.flow.state(&self.tape, batch, 0),
+                value: network.flow.entered(&self.tape, batch),
                 kept: &self.opening_kept.get()[..kernel.n_kept() * batch],
                 sums: self.opening_sums.sized(kernel.n_sums()),
                 series,

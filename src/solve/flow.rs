@@ -10,7 +10,9 @@ use super::step;
 use crate::buffer::{Buffer, LINE};
 use crate::control::Controls;
 use crate::expr::vector::combine;
-use crate::field::{At, Combination, Pull, Series, Then, VectorField, Workspace};
+use crate::field::{
+    At, Combination, Pull, Series, Then, VectorField, Workspace, clear_filling, turn, turn_back,
+};
 use crate::tableau::Tableau;
 
 /// A field, its weights in time, a method, and a grid of steps.
@@ -47,6 +49,10 @@ pub struct Prepared {
 /// from the y_n and the k_j: to read twice as much from far memory takes longer.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
+    /// The state that enters and the one that leaves, by columns, where the field wants samples side by side.
+    door: Buffer,
+    /// The cotangent on its way back, in the same case.
+    lambda: Buffer,
     /// Two points, in turns, and then all points or the states y_n alone.
     states: Buffer,
     /// k of each stage.
@@ -165,6 +171,16 @@ impl Flow {
         self.tableau.b.len()
     }
 
+    /// Samples that the tape has side by side; a batch is filled up to a multiple of it.
+    fn lanes(&self) -> usize {
+        self.field.lanes().max(1)
+    }
+
+    /// Samples on the tape of a batch.
+    pub(super) fn filled(&self, batch: usize) -> usize {
+        batch.next_multiple_of(self.lanes())
+    }
+
     /// Trained numbers: coefficients times weights.
     pub fn n_parameters(&self) -> usize {
         self.controls.coefficients() * self.field.n_weights()
@@ -221,26 +237,42 @@ impl Flow {
         let number = self.times.of_stage[evaluation];
         let start = number * self.prepared_stride();
         let prepared = &prepared.numbers.get()[start..start + self.field.n_prepared()];
-        At { t: self.times.distinct[number].t, prepared, batch }
+        At { t: self.times.distinct[number].t, prepared, batch, lanes: self.lanes() }
     }
 
-    /// The tape's place for the state that enters the flow.
+    /// The place for the state that enters the flow, width x batch by columns.
     pub fn entry<'a>(&self, tape: &'a mut Tape, batch: usize) -> &'a mut [f64] {
         let width = self.width() * batch;
+        if self.lanes() > 1 {
+            return &mut tape.door.sized(2 * width)[..width];
+        }
         &mut tape.states.sized((POINTS + 1) * width)[POINTS * width..]
     }
 
     /// The final state, after [`Flow::forward`] or [`Flow::forward_only`].
     pub fn exit<'a>(&self, tape: &'a Tape, batch: usize) -> &'a [f64] {
         let width = self.width() * batch;
+        if self.lanes() > 1 {
+            return &tape.door.get()[width..][..width];
+        }
         &tape.states.get()[tape.end * width..][..width]
     }
 
-    /// The state at the beginning of a step (or at the end, for the number of steps), after a forward pass.
-    pub fn state<'a>(&self, tape: &'a Tape, batch: usize, step: usize) -> &'a [f64] {
+    /// The state that entered, after [`Flow::forward`].
+    pub fn entered<'a>(&self, tape: &'a Tape, batch: usize) -> &'a [f64] {
         let width = self.width() * batch;
+        if self.lanes() > 1 {
+            return &tape.door.get()[..width];
+        }
+        &tape.states.get()[POINTS * width..][..width]
+    }
+
+    /// Copies the state at the beginning of a step (or at the end, for the number of steps), after
+    /// [`Flow::forward`].
+    pub fn copy_state(&self, tape: &Tape, batch: usize, step: usize, out: &mut [f64]) {
+        let width = self.width() * self.filled(batch);
         let slot = self.keeps.state(self.stages(), step, 0);
-        &tape.states.get()[slot * width..][..width]
+        turn_back(&tape.states.get()[slot * width..][..width], self.width(), self.lanes(), out);
     }
 
     /// Solves forward from the entry, leaving all stages on the tape.
@@ -254,6 +286,21 @@ impl Flow {
     }
 
     fn solve(&self, prepared: &Prepared, tape: &mut Tape, batch: usize, keeps: Keeps) {
+        let (rows, lanes) = (self.width(), self.lanes());
+        if lanes == 1 {
+            return self.stages_forward(prepared, tape, batch, keeps);
+        }
+        let filled = self.filled(batch);
+        let width = rows * filled;
+        let entry = &mut tape.states.sized((POINTS + 1) * width)[POINTS * width..];
+        turn(&tape.door.get()[..rows * batch], rows, lanes, entry);
+        self.stages_forward(prepared, tape, filled, keeps);
+        let exit = &tape.states.get()[tape.end * width..][..width];
+        turn_back(exit, rows, lanes, &mut tape.door.sized(2 * rows * batch)[rows * batch..]);
+    }
+
+    /// All stages of all steps, with so many samples on the tape.
+    fn stages_forward(&self, prepared: &Prepared, tape: &mut Tape, batch: usize, keeps: Keeps) {
         let (stages, width) = (self.stages(), self.width() * batch);
         let rows = self.field.n_kept() * batch;
         let states = keeps.states(stages, self.steps());
@@ -297,6 +344,30 @@ impl Flow {
     /// state and goes out as that of the entry; `sums` grow by what the weights' gradients need, or are set to
     /// it if they are `fresh`.
     pub fn backward(
+        &self,
+        prepared: &Prepared,
+        tape: &mut Tape,
+        batch: usize,
+        lambda: &mut [f64],
+        sums: &mut [f64],
+        fresh: bool,
+    ) {
+        let (rows, lanes) = (self.width(), self.lanes());
+        if lanes == 1 {
+            return self.stages_backward(prepared, tape, batch, lambda, sums, fresh);
+        }
+        let filled = self.filled(batch);
+        let mut room = std::mem::take(&mut tape.lambda);
+        let abreast = room.sized(rows * filled);
+        turn(lambda, rows, lanes, abreast);
+        clear_filling(abreast, rows, lanes, batch);
+        self.stages_backward(prepared, tape, filled, abreast, sums, fresh);
+        turn_back(abreast, rows, lanes, lambda);
+        tape.lambda = room;
+    }
+
+    /// Back over all stages of all steps.
+    fn stages_backward(
         &self,
         prepared: &Prepared,
         tape: &mut Tape,
@@ -404,7 +475,7 @@ impl Flow {
             let room = room.zeroed(w);
             let start = number * self.prepared_stride();
             let prepared = &prepared.numbers.get()[start..start + self.field.n_prepared()];
-            let at = At { t: time.t, prepared, batch: 0 };
+            let at = At { t: time.t, prepared, batch: 0, lanes: self.lanes() };
             self.field.gather(at, sums, room, workspace);
             for &(i, p) in &time.row {
                 combine(&mut gradient[i * w..(i + 1) * w], 1.0, [(p, &*room)].into_iter());
@@ -414,7 +485,7 @@ impl Flow {
 
     /// The first place where the state or a stage of a sample is not finite, which was solved by itself.
     pub fn first_broken(&self, tape: &mut Tape) -> Option<Broken> {
-        let (stages, width) = (self.stages(), self.width());
+        let (stages, width) = (self.stages(), self.width() * self.lanes());
         let Tape { states, slopes, points, terms, .. } = tape;
         let (states, slopes) = (states.get(), slopes.get());
         let point = points.sized(width);

@@ -49,7 +49,7 @@ const LN2_LO: f64 = f64::from_bits(0x3d2e_f357_93c7_6730);
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
 #[inline(always)]
-fn fma<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
+pub fn fma<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
