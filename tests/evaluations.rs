@@ -21,9 +21,14 @@ type Calls = Arc<Mutex<Vec<Call>>>;
 
 /// A network of this method whose calls are listed.
 fn listed(method: &str, basis: Basis) -> (Network, Calls) {
+    listed_at(8, method, basis)
+}
+
+fn listed_at(width: usize, method: &str, basis: Basis) -> (Network, Calls) {
     let calls = Calls::default();
     let list = Arc::clone(&calls);
-    let field = watched("antisymmetric", 3, move |call| list.lock().expect("a list").push(call));
+    let field =
+        watched("antisymmetric", width, move |call| list.lock().expect("a list").push(call));
     let parts = (Loss::Softmax, Task::Classes(3));
     (network(field, (method, STEPS, basis), true, parts), calls)
 }
@@ -116,6 +121,24 @@ fn each_sample_is_evaluated_once_a_stage_however_blocks_are_cut() {
             let columns: usize =
                 calls.iter().map(|c| if let Call::Eval(n) = c { *n } else { 0 }).sum();
             assert_eq!(columns, samples * STEPS * 4, "{samples}");
+        }
+    }
+}
+
+/// Blocks of samples side by side are filled up to one length, which is a multiple of the lanes.
+#[test]
+fn narrow_fields_have_samples_side_by_side() {
+    let (network, list) = listed_at(3, "rk4", NODES);
+    let lanes = network.flow.field.lanes();
+    assert!(lanes > 1);
+    for samples in [1, 127, 128, 129, 1000, 2500] {
+        for gradient in [false, true] {
+            let blocks = Engine::new(&network).blocks(samples, gradient);
+            let each = samples.div_ceil(blocks).next_multiple_of(lanes);
+            let calls = calls(&network, &list, samples, gradient);
+            let columns = |c: &Call| if let Call::Eval(n) = c { Some(*n) } else { None };
+            let found: Vec<usize> = calls.iter().filter_map(columns).collect();
+            assert_eq!(found, vec![each; blocks * STEPS * 4], "{samples}");
         }
     }
 }

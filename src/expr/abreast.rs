@@ -32,10 +32,13 @@ pub fn turn(columns: &[f64], rows: usize, lanes: usize, out: &mut [f64]) {
     }
 }
 
-/// Sets to 0 what fills up the last group of `batch` samples.
+/// Sets to 0 what fills up the groups of `batch` samples.
 pub fn clear_filling(abreast: &mut [f64], rows: usize, lanes: usize, batch: usize) {
-    let group = &mut abreast[batch / lanes * lanes * rows..];
-    group.chunks_exact_mut(lanes).for_each(|row| row[batch % lanes..].fill(0.0));
+    let groups = abreast.chunks_exact_mut((rows * lanes).max(1)).enumerate();
+    for (group, numbers) in groups.skip(batch / lanes) {
+        let samples = batch.saturating_sub(group * lanes);
+        numbers.chunks_exact_mut(lanes).for_each(|row| row[samples..].fill(0.0));
+    }
 }
 
 /// The way back to columns; what fills up is left out.

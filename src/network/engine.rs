@@ -314,6 +314,7 @@ impl Worker {
         group.unfinished = None;
         group.outputs.clear();
         let first = blocks.start;
+        self.tape.largest = job.samples.len().div_ceil(job.blocks);
         for block in blocks {
             let at = |block: usize| job.samples.len() * block / job.blocks;
             let samples = &job.samples[at(block)..at(block + 1)];

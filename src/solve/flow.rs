@@ -53,6 +53,9 @@ pub struct Tape {
     door: Buffer,
     /// The cotangent on its way back, in the same case.
     lambda: Buffer,
+    /// Samples of the largest batch to come, if that is known: samples side by side are filled up to so many, so that
+    /// no batch asks for more memory than the one before.
+    pub largest: usize,
     /// Two points, in turns, and then all points or the states y_n alone.
     states: Buffer,
     /// k of each stage.
@@ -177,8 +180,11 @@ impl Flow {
     }
 
     /// Samples on the tape of a batch.
-    pub(super) fn filled(&self, batch: usize) -> usize {
-        batch.next_multiple_of(self.lanes())
+    fn filled(&self, tape: &Tape, batch: usize) -> usize {
+        match self.lanes() {
+            1 => batch,
+            lanes => batch.max(tape.largest).next_multiple_of(lanes),
+        }
     }
 
     /// Trained numbers: coefficients times weights.
@@ -270,7 +276,7 @@ impl Flow {
     /// Copies the state at the beginning of a step (or at the end, for the number of steps), after
     /// [`Flow::forward`].
     pub fn copy_state(&self, tape: &Tape, batch: usize, step: usize, out: &mut [f64]) {
-        let width = self.width() * self.filled(batch);
+        let width = self.width() * self.filled(tape, batch);
         let slot = self.keeps.state(self.stages(), step, 0);
         turn_back(&tape.states.get()[slot * width..][..width], self.width(), self.lanes(), out);
     }
@@ -290,7 +296,7 @@ impl Flow {
         if lanes == 1 {
             return self.stages_forward(prepared, tape, batch, keeps);
         }
-        let filled = self.filled(batch);
+        let filled = self.filled(tape, batch);
         let width = rows * filled;
         let entry = &mut tape.states.sized((POINTS + 1) * width)[POINTS * width..];
         turn(&tape.door.get()[..rows * batch], rows, lanes, entry);
@@ -356,7 +362,7 @@ impl Flow {
         if lanes == 1 {
             return self.stages_backward(prepared, tape, batch, lambda, sums, fresh);
         }
-        let filled = self.filled(batch);
+        let filled = self.filled(tape, batch);
         let mut room = std::mem::take(&mut tape.lambda);
         let abreast = room.sized(rows * filled);
         turn(lambda, rows, lanes, abreast);

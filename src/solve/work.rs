@@ -8,7 +8,6 @@ use crate::field::{Call, Work};
 impl Flow {
     /// The work of a block on its way forward, and back for a gradient; none for a field that does not tell its own.
     pub fn work(&self, batch: usize, gradient: bool) -> Option<Work> {
-        let batch = self.filled(batch);
         let (stages, block) = (self.stages(), self.width() * batch);
         let terms = |row: &[f64]| 1 + row.iter().filter(|a| **a != 0.0).count();
         let mut work = Work::default();

@@ -59,6 +59,10 @@ impl<F: Fn(Call) + Send + Sync> VectorField for Watched<F> {
         self.field.n_weights()
     }
 
+    fn lanes(&self) -> usize {
+        self.field.lanes()
+    }
+
     fn n_kept(&self) -> usize {
         self.field.n_kept()
     }
