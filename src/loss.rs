@@ -1,6 +1,9 @@
-//! Losses of one sample's outputs, with their derivatives.
+//! Losses of the outputs of samples, with their derivatives.
 
 use serde::{Deserialize, Serialize};
+
+use crate::expr::Function;
+use crate::expr::vector::map;
 
 /// A loss, averaged over samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,12 +29,12 @@ pub struct Penalties {
     pub smoothness: f64,
 }
 
-/// What a sample's outputs should be.
+/// What the outputs of a block of samples should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target<'a> {
-    /// A class, from 0.
-    Class(usize),
-    /// The outputs themselves.
+pub enum Wanted<'a> {
+    /// The class of each sample, from 0.
+    Classes(&'a [usize]),
+    /// The outputs themselves, one sample after the other.
     Values(&'a [f64]),
 }
 
@@ -65,44 +68,43 @@ impl Loss {
         }
     }
 
-    /// The loss of one sample; its derivative by the outputs, times `factor`, overwrites `slope`.
-    pub fn value_and_slope(
+    /// The losses of a block of samples, whose `outputs` each stand one after the other in `z`, overwrite `values`;
+    /// their derivatives by the outputs, times `factor`, overwrite `slopes`.
+    pub fn values_and_slopes(
         self,
         z: &[f64],
-        target: Target<'_>,
+        outputs: usize,
+        wanted: Wanted<'_>,
         factor: f64,
-        slope: &mut [f64],
-    ) -> f64 {
-        match (self, target) {
-            (Loss::Softmax, Target::Class(label)) => {
-                let log_sum = softmax(z, slope);
-                slope.iter_mut().for_each(|s| *s *= factor);
-                slope[label] -= factor;
-                log_sum - z[label]
-            }
-            (Loss::Logistic, Target::Class(label)) => {
-                let (z, label) = (z[0], label as f64);
-                let (probability, rest) = logistic(z);
-                slope[0] = factor * (probability - label);
-                rest + (z.max(0.0) - label * z)
-            }
-            (Loss::Squares, Target::Class(label)) => {
-                let mut sum = 0.0;
-                for (i, (s, z)) in slope.iter_mut().zip(z).enumerate() {
-                    let d = z - f64::from(u8::from(i == label));
-                    *s = factor * d;
-                    sum += 0.5 * d * d;
+        slopes: &mut [f64],
+        values: &mut [f64],
+    ) {
+        if self == Loss::Softmax {
+            softmax(z, outputs, slopes, values);
+        }
+        let each = z.chunks_exact(outputs).zip(slopes.chunks_exact_mut(outputs)).zip(values);
+        for (sample, ((z, slope), value)) in each.enumerate() {
+            match (self, wanted) {
+                (Loss::Softmax, Wanted::Classes(labels)) => {
+                    let label = labels[sample];
+                    slope.iter_mut().for_each(|s| *s *= factor);
+                    slope[label] -= factor;
+                    *value -= z[label];
                 }
-                sum
-            }
-            (_, Target::Values(values)) => {
-                let mut sum = 0.0;
-                for ((s, z), v) in slope.iter_mut().zip(z).zip(values) {
-                    let d = z - v;
-                    *s = factor * d;
-                    sum += 0.5 * d * d;
+                (Loss::Logistic, Wanted::Classes(labels)) => {
+                    let (z, label) = (z[0], labels[sample] as f64);
+                    let (probability, rest) = logistic(z);
+                    slope[0] = factor * (probability - label);
+                    *value = rest + (z.max(0.0) - label * z);
                 }
-                sum
+                (Loss::Squares, Wanted::Classes(labels)) => {
+                    let target = |i: usize| f64::from(u8::from(i == labels[sample]));
+                    *value = squares(z, target, factor, slope);
+                }
+                (_, Wanted::Values(values)) => {
+                    let target = &values[sample * outputs..];
+                    *value = squares(z, |i| target[i], factor, slope);
+                }
             }
         }
     }
@@ -124,7 +126,7 @@ impl Loss {
         match self {
             Loss::Softmax => {
                 let mut p = vec![0.0; z.len()];
-                softmax(z, &mut p);
+                softmax(z, z.len(), &mut p, &mut [0.0]);
                 p
             }
             Loss::Logistic => {
@@ -136,16 +138,32 @@ impl Loss {
     }
 }
 
-/// p_i = exp z_i / sum_j exp z_j; returns log sum_j exp z_j. Neither overflows.
-fn softmax(z: &[f64], p: &mut [f64]) -> f64 {
-    let top = z.iter().copied().fold(f64::NEG_INFINITY, nan_max);
-    let mut sum = 0.0;
-    for (p, z) in p.iter_mut().zip(z) {
-        *p = (z - top).exp();
-        sum += *p;
+/// p_i = exp z_i / sum_j exp z_j and log sum_j exp z_j, for each sample. Neither overflows.
+fn softmax(z: &[f64], outputs: usize, p: &mut [f64], log_sums: &mut [f64]) {
+    let top = |z: &[f64]| z.iter().copied().fold(f64::NEG_INFINITY, nan_max);
+    for (p, z) in p.chunks_exact_mut(outputs).zip(z.chunks_exact(outputs)) {
+        let top = top(z);
+        p.iter_mut().zip(z).for_each(|(p, z)| *p = z - top);
     }
-    p.iter_mut().for_each(|p| *p /= sum);
-    sum.ln() + top
+    map(p, Function::Exp);
+    for (p, sum) in p.chunks_exact_mut(outputs).zip(&mut *log_sums) {
+        *sum = p.iter().sum();
+        let share = 1.0 / *sum;
+        p.iter_mut().for_each(|p| *p *= share);
+    }
+    map(log_sums, Function::Log);
+    log_sums.iter_mut().zip(z.chunks_exact(outputs)).for_each(|(log, z)| *log += top(z));
+}
+
+/// |z - target|^2 / 2, and factor (z - target)
+fn squares(z: &[f64], target: impl Fn(usize) -> f64, factor: f64, slope: &mut [f64]) -> f64 {
+    let mut sum = 0.0;
+    for (i, (s, z)) in slope.iter_mut().zip(z).enumerate() {
+        let d = z - target(i);
+        *s = factor * d;
+        sum += 0.5 * d * d;
+    }
+    sum
 }
 
 /// p = 1 / (1 + exp(-z)), and log(1 + exp z) without its greater part max(z, 0), beside which it would be rounded.
@@ -164,30 +182,55 @@ fn nan_max(a: f64, b: f64) -> f64 {
 mod tests {
     use super::*;
 
+    /// The losses of samples and the slopes of their sum.
+    fn of(loss: Loss, z: &[f64], outputs: usize, wanted: Wanted<'_>) -> (Vec<f64>, Vec<f64>) {
+        let (mut slopes, mut values) = (vec![0.0; z.len()], vec![0.0; z.len() / outputs]);
+        loss.values_and_slopes(z, outputs, wanted, 2.0, &mut slopes, &mut values);
+        (values, slopes)
+    }
+
     #[test]
     fn slopes_are_the_derivatives() {
-        let z = [0.3, -1.2, 0.9];
-        let values = [0.1, 0.2, -0.4];
+        let z = [0.3, -1.2, 0.9, 2.0, 0.1, -0.4];
+        let targets = [0.1, 0.2, -0.4, 1.0, 0.0, -2.0];
+        let classes = Wanted::Classes(&[1, 0, 1, 1, 0, 0]);
         let cases = [
-            (Loss::Softmax, 3, Target::Class(1)),
-            (Loss::Logistic, 1, Target::Class(0)),
-            (Loss::Logistic, 1, Target::Class(1)),
-            (Loss::Squares, 3, Target::Class(2)),
-            (Loss::Squares, 3, Target::Values(&values)),
+            (Loss::Softmax, 3, classes),
+            (Loss::Softmax, 2, classes),
+            (Loss::Logistic, 1, classes),
+            (Loss::Squares, 3, classes),
+            (Loss::Squares, 3, Wanted::Values(&targets)),
         ];
-        for (loss, n, target) in cases {
-            let mut slope = vec![0.0; n];
-            loss.value_and_slope(&z[..n], target, 2.0, &mut slope);
-            for i in 0..n {
+        for (loss, outputs, wanted) in cases {
+            let (_, slopes) = of(loss, &z, outputs, wanted);
+            for (i, slope) in slopes.iter().enumerate() {
                 let at = |d: f64| {
-                    let mut z = z[..n].to_vec();
+                    let mut z = z;
                     z[i] += d;
-                    loss.value_and_slope(&z, target, 1.0, &mut vec![0.0; n])
+                    of(loss, &z, outputs, wanted).0.iter().sum::<f64>()
                 };
                 let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
-                assert!((slope[i] - 2.0 * difference).abs() < 1e-9, "{loss:?} {target:?}");
+                assert!((slope - 2.0 * difference).abs() < 1e-9, "{loss:?} {wanted:?}");
             }
         }
+    }
+
+    /// By the definitions, with the library's functions.
+    #[test]
+    fn values_are_those_of_the_definitions() {
+        let z: [f64; 6] = [0.3, -1.2, 0.9, 2.0, 0.1, -0.4];
+        let labels = [1, 0];
+        let (values, _) = of(Loss::Softmax, &z, 3, Wanted::Classes(&labels));
+        for ((value, z), label) in values.iter().zip(z.chunks_exact(3)).zip(labels) {
+            let exact = z.iter().map(|z| z.exp()).sum::<f64>().ln() - z[label];
+            assert!((value - exact).abs() < 1e-15 * 8.0, "{value} {exact}");
+        }
+        let p = Loss::Softmax.scores(&z[..3]);
+        assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-15 && p[2] > p[0] && p[0] > p[1]);
+        let (values, _) = of(Loss::Logistic, &z[..1], 1, Wanted::Classes(&[1]));
+        assert!((values[0] - (-z[0]).exp().ln_1p()).abs() < 1e-15);
+        let (values, _) = of(Loss::Squares, &z[..2], 2, Wanted::Classes(&[1]));
+        assert!((values[0] - 0.5 * (z[0].powi(2) + (z[1] - 1.0).powi(2))).abs() < 1e-15);
     }
 
     #[test]
@@ -199,13 +242,12 @@ mod tests {
 
     #[test]
     fn large_outputs_do_not_overflow() {
-        let mut slope = [0.0; 2];
-        let loss = Loss::Softmax.value_and_slope(&[1e4, 0.0], Target::Class(1), 1.0, &mut slope);
-        assert_eq!((loss, slope), (1e4, [1.0, -1.0]));
-        let loss = Loss::Logistic.value_and_slope(&[-1e4], Target::Class(1), 1.0, &mut slope[..1]);
-        assert_eq!((loss, slope[0]), (1e4, -1.0));
-        let nan =
-            Loss::Softmax.value_and_slope(&[f64::NAN, 0.0], Target::Class(1), 1.0, &mut slope);
-        assert!(nan.is_nan());
+        let softmax = |z: &[f64]| of(Loss::Softmax, z, 2, Wanted::Classes(&[1]));
+        assert_eq!(softmax(&[1e4, 0.0]), (vec![1e4], vec![2.0, -2.0]));
+        let (values, slopes) = of(Loss::Logistic, &[-1e4], 1, Wanted::Classes(&[1]));
+        assert_eq!((values[0], slopes[0]), (1e4, -2.0));
+        for lost in [f64::NAN, f64::INFINITY] {
+            assert!(softmax(&[lost, 0.0]).0[0].is_nan());
+        }
     }
 }

@@ -206,6 +206,27 @@ impl<'b, I: Iterator<Item = (f64, &'b [f64])>> WithSimd for Combine<'_, I> {
     }
 }
 
+struct Map<'a>(&'a mut [f64], Function);
+
+impl WithSimd for Map<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Map(dst, f) = self;
+        if S::IS_SCALAR {
+            functions::map::<false>(dst, f, None);
+        } else {
+            functions::map::<true>(dst, f, None);
+        }
+    }
+}
+
+/// dst = f(dst), number for number.
+pub fn map(dst: &mut [f64], f: Function) {
+    Arch::new().dispatch(Map(dst, f));
+}
+
 /// dst = old * dst + sum c_k x_k: the sums over stages of a Runge-Kutta step. Lengths are equal.
 pub fn combine<'b>(dst: &mut [f64], old: f64, terms: impl Iterator<Item = (f64, &'b [f64])>) {
     Arch::new().dispatch(Combine { dst, old, terms });

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::buffer::Buffer;
 use crate::expr::vector::combine;
 use crate::expr::{self, Workspace};
-use crate::loss::Target;
+use crate::loss::Wanted;
 use crate::solve::{Broken, Prepared, Tape};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
@@ -79,6 +79,8 @@ struct Worker {
     head_kept: Buffer,
     outputs: Buffer,
     target: Buffer,
+    labels: Vec<usize>,
+    losses: Buffer,
     slope: Buffer,
     lambda: Buffer,
     opening_sums: Buffer,
@@ -390,26 +392,33 @@ impl Worker {
             group.outputs.extend_from_slice(z);
             return;
         };
-        let slope = self.slope.sized(outputs * batch);
-        let factor = 1.0 / job.samples.len() as f64;
-        let each = z.chunks_exact(outputs).zip(slope.chunks_exact_mut(outputs));
-        for ((z, slope), &sample) in each.zip(samples) {
-            let loss = match targets {
-                Targets::Classes(labels) => {
-                    let label = labels[sample];
-                    group.right += usize::from(network.loss.class(z) == label);
-                    network.loss.value_and_slope(z, Target::Class(label), factor, slope)
-                }
-                Targets::Values(values) => {
-                    let target = self.target.sized(outputs);
-                    target.iter_mut().zip(values.col(sample).iter()).for_each(|(t, v)| *t = *v);
-                    network.loss.value_and_slope(z, Target::Values(target), factor, slope)
-                }
-            };
-            group.loss += loss;
-            if !loss.is_finite() && group.unfinished.is_none() {
-                group.unfinished = Some(sample);
+        let slopes = self.slope.sized(outputs * batch);
+        let losses = self.losses.sized(batch);
+        let wanted = match targets {
+            Targets::Classes(labels) => {
+                self.labels.clear();
+                self.labels.reserve(self.tape.largest);
+                self.labels.extend(samples.iter().map(|&sample| labels[sample]));
+                let each = z.chunks_exact(outputs).zip(&self.labels);
+                group.right += each.filter(|(z, label)| network.loss.class(z) == **label).count();
+                Wanted::Classes(&self.labels)
             }
+            Targets::Values(values) => {
+                let target = self.target.sized(outputs * batch);
+                for (target, &sample) in target.chunks_exact_mut(outputs).zip(samples) {
+                    let from = values.col(sample);
+                    target.iter_mut().zip(from.iter()).for_each(|(t, v)| *t = *v);
+                }
+                Wanted::Values(target)
+            }
+        };
+        let factor = 1.0 / job.samples.len() as f64;
+        network.loss.values_and_slopes(z, outputs, wanted, factor, slopes, losses);
+        group.loss += losses.iter().sum::<f64>();
+        if group.unfinished.is_none()
+            && let Some(lost) = losses.iter().position(|loss| !loss.is_finite())
+        {
+            group.unfinished = Some(samples[lost]);
         }
     }
 
