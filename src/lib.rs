@@ -84,6 +84,7 @@
 )]
 
 pub mod atomic;
+pub mod awake;
 mod buffer;
 pub mod cli;
 pub mod commands;

@@ -118,7 +118,7 @@ fn rates(sessions: [&Session<'_>; 2], fitted: usize) -> String {
         let all_flop: usize = all.iter().map(|(product, count)| count * product.flop()).sum();
         let large = all.into_iter().filter(move |(p, count)| 20 * count * p.flop() > all_flop);
         large.map(move |(product, _)| {
-            let Product { kind, rows, inner, columns } = product;
+            let Product { kind, rows, inner, columns, .. } = product;
             let kind = match kind {
                 ProductKind::Plain => "K Y",
                 ProductKind::Transposed => "K' U",

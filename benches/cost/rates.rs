@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use kutta::expr::abreast::{self, LANES, outer};
 use kutta::field::{Product, ProductKind, Work};
 use kutta::measure::{Summary, seconds};
 
@@ -62,7 +63,13 @@ impl Rates {
 /// result goes to the tape; the cotangent that K' multiplies and its result are at hand; what a sum over samples
 /// multiplies is at hand on the left, on the tape on the right.
 fn time(product: Product, times: usize) -> f64 {
-    let Product { kind, rows, inner, columns } = product;
+    let Product { kind, rows, inner, columns, lanes } = product;
+    // Samples side by side are filled up.
+    let filled = |n: usize| if lanes > 1 { n.next_multiple_of(LANES) } else { n };
+    let (inner, columns) = match kind {
+        ProductKind::Outer => (filled(inner), columns),
+        _ => (inner, filled(columns)),
+    };
     let repeats = (WORK / product.flop()).clamp(2, MOST).max(2 * times);
     let tape = |length: usize| (TAPE / length).max(1);
     let slots = match kind {
@@ -83,6 +90,15 @@ fn time(product: Product, times: usize) -> f64 {
             let left = &left[slot(left.len(), left_length, i)];
             let right = &right[slot(right.len(), right_length, i)];
             let range = slot(out.len(), length, i);
+            if lanes > 1 {
+                let out = black_box(&mut out[range]);
+                let transposed = kind == ProductKind::Transposed;
+                match kind {
+                    ProductKind::Outer => outer(out, (rows, columns), left, right),
+                    _ => abreast::product(out, (rows, inner), left, transposed, right),
+                }
+                continue;
+            }
             let out = MatMut::from_column_major_slice_mut(&mut out[range], rows, columns);
             let plain = MatRef::from_column_major_slice;
             let (left, right, accum) = match kind {

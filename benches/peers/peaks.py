@@ -1,5 +1,5 @@
 """The whole training of models/peaks.ron: kutta's against that of tests/reference/peaks_jax.py, which does the same
-work in one compiled scan (and evaluates nothing on the way, where kutta scores both parts after each epoch)."""
+work in one compiled scan, with the scores of both parts after each epoch."""
 
 import json
 import re

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use faer::Mat;
+use rayon::prelude::*;
 
 use crate::data::{Dataset, Kind, Labels, Samples, Standardisation};
 use crate::network::{Engine, Network};
@@ -39,6 +40,9 @@ pub fn file_names() -> impl Iterator<Item = String> {
         .flat_map(|stem| ["svg", "png", "csv"].map(|ending| format!("{stem}.{ending}")))
 }
 
+/// Makes a figure.
+type Drawn<'a> = Box<dyn Fn() -> Result<Figure, ReportError> + Sync + 'a>;
+
 /// A run that has stopped.
 pub struct Trained<'a> {
     pub network: &'a Network,
@@ -50,33 +54,38 @@ impl Trained<'_> {
     /// Draws what there is to draw, and returns what could not be drawn. Of a run that was not brought to its end
     /// there is the training alone.
     pub fn draw(&self, folder: &Path) -> Vec<ReportError> {
-        let mut failed = Vec::new();
-        let mut keep = |stem: &str, figure: Result<Figure, ReportError>| {
-            failed.extend(figure.and_then(|figure| figure.write(folder, stem)).err());
+        let draw = |(stem, figure): &(&str, Drawn<'_>)| {
+            figure().and_then(|figure| figure.write(folder, stem)).err()
         };
+        self.drawn().par_iter().filter_map(draw).collect()
+    }
+
+    /// The figures that there are, by the names of their files.
+    fn drawn(&self) -> Vec<(&'static str, Drawn<'_>)> {
+        let mut drawn: Vec<(&str, Drawn<'_>)> = Vec::new();
         if self.outcome.history.len() > 1 {
-            keep(TRAINING, self.training());
+            drawn.push((TRAINING, Box::new(|| self.training())));
         }
         if !matches!(self.outcome.stop, StopReason::Epochs | StopReason::EarlyStop { .. }) {
-            return failed;
+            return drawn;
         }
         let n_features = self.dataset.schema.features.len();
         match (self.dataset.schema.kind, &self.dataset.train.labels) {
             (Kind::Classes(classes), Labels::Classes(labels)) => {
                 if n_features == 2 {
-                    keep(DECISION, self.decision(classes));
+                    drawn.push((DECISION, Box::new(move || self.decision(classes))));
                 }
                 if self.network.width() > 1 {
-                    keep(STATES, self.states(classes, labels));
+                    drawn.push((STATES, Box::new(move || self.states(classes, labels))));
                 }
-                keep(CONFUSION, self.confusion(classes));
+                drawn.push((CONFUSION, Box::new(move || self.confusion(classes))));
             }
             (Kind::Targets(1), Labels::Targets(targets)) if n_features == 1 => {
-                keep(FIT, self.fit(targets));
+                drawn.push((FIT, Box::new(|| self.fit(targets))));
             }
             _ => {}
         }
-        failed
+        drawn
     }
 
     fn training(&self) -> Result<Figure, ReportError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::awake::Awake;
 use crate::cli;
 use crate::data::Dataset;
 use crate::network::Network;
@@ -105,6 +106,7 @@ impl Job {
     fn work(self, output: &Output) -> Result<(), Refusal> {
         let Job { folder, model, dataset, network, start } = self;
         let progress = Progress::new(output, start.epoch(), &model.training);
+        let awake = Awake::new();
         let outcome = train::train(
             &mut Fit::new(&network, &dataset),
             start,
@@ -121,6 +123,7 @@ impl Job {
             },
         )
         .map_err(refusal)?;
+        drop(awake);
         folder.write_outcome(&network, &outcome)?;
         let trained = figures::Trained { network: &network, dataset: &dataset, outcome: &outcome };
         for error in trained.draw(folder.path()) {

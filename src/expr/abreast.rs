@@ -10,7 +10,7 @@
 //!
 //! A batch that is not a multiple of [`LANES`] is filled up with copies of its last sample, whose cotangents are 0.
 
-use pulp::{Simd, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
 
 use super::functions::fma;
 
@@ -49,6 +49,28 @@ pub fn turn_back(abreast: &[f64], rows: usize, lanes: usize, columns: &mut [f64]
             *number = group[i * lanes + sample % lanes];
         }
     }
+}
+
+/// out = left right for a rows x inner matrix `left` by columns (or one that stands transposed) and inner rows of samples
+/// side by side.
+pub fn product(
+    out: &mut [f64],
+    (rows, inner): (usize, usize),
+    left: &[f64],
+    transposed: bool,
+    right: &[f64],
+) {
+    let right = Groups { numbers: right, stride: inner * LANES };
+    let stride = rows * LANES;
+    Arch::new().dispatch(Product { out, stride, rows, left, transposed, inner, right });
+}
+
+/// sums += left right' for rows and columns of samples side by side, summed over the samples.
+pub fn outer(sums: &mut [f64], (rows, columns): (usize, usize), left: &[f64], right: &[f64]) {
+    let groups = left.len() / (rows * LANES).max(1);
+    let left = Groups { numbers: left, stride: rows * LANES };
+    let right = Groups { numbers: right, stride: columns * LANES };
+    Arch::new().dispatch(Outer { sums, rows, columns, groups, left, right, fresh: false });
 }
 
 /// Rows of samples side by side: where they begin, and how far it is from one group of samples to the next.

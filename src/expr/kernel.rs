@@ -322,21 +322,21 @@ impl Kernel {
         let rows = self.out_rows;
         match call {
             Call::Value { batch, then } => {
-                let mut work = self.forward.work(batch, self.cut.columns, then);
+                let mut work = self.forward.work(batch, self.cut, then);
                 if let (false, Some(terms)) = (self.forward.then, then) {
                     work += work::combination(rows * batch, terms + 1);
                 }
                 work
             }
             Call::Pull { batch, terms } => {
-                let mut work = self.adjoint.work(batch, self.cut.columns, Some(terms));
+                let mut work = self.adjoint.work(batch, self.cut, Some(terms));
                 // Elsewhere than in a loop the cotangent is formed first.
                 if self.adjoint.seeding != Seeding::Tile {
                     work += work::combination(rows * batch, terms);
                 }
                 work
             }
-            Call::Held { columns } => self.adjoint.held_work(columns),
+            Call::Held { columns } => self.adjoint.held_work(columns, self.cut),
             Call::Prepare => {
                 let mut work = self.prepared.program.work();
                 let repeated: usize = self.prepared.repeats.iter().map(|r| r.tile).sum();

@@ -114,7 +114,13 @@ impl Step {
             Op::Product { left_t, .. } => {
                 let inner = if left_t { self.shapes[0].rows } else { self.shapes[0].cols };
                 let Shape { rows, cols: columns, .. } = self.shape;
-                return Work::product(Product { kind: ProductKind::Plain, rows, inner, columns });
+                return Work::product(Product {
+                    kind: ProductKind::Plain,
+                    rows,
+                    inner,
+                    columns,
+                    lanes: 1,
+                });
             }
             Op::Map(f, _) => Work::map(f, n),
             Op::Power(..) => Work::function("^", n),

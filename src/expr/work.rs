@@ -5,6 +5,7 @@ use std::iter::Sum;
 use std::ops::{AddAssign, Mul};
 
 use super::body::{Body, Outer, Step, Tile, TileStep};
+use super::exec::Cut;
 use super::graph::{Binary, Function};
 use super::vector::TERMS;
 
@@ -33,6 +34,8 @@ pub struct Product {
     pub inner: usize,
     /// Columns of the result.
     pub columns: usize,
+    /// Samples side by side in the blocks, or 1 ([`super::abreast`]).
+    pub lanes: usize,
 }
 
 /// What a product multiplies; matrices stand by columns.
@@ -166,41 +169,43 @@ pub fn combination(numbers: usize, terms: usize) -> Work {
 
 impl Body {
     /// The work of a block; `terms` are those of the combination that comes in, if any.
-    pub fn work(&self, batch: usize, columns: usize, terms: Option<usize>) -> Work {
-        self.steps.iter().map(|step| step.work(batch, columns, terms)).sum()
+    pub fn work(&self, batch: usize, cut: Cut, terms: Option<usize>) -> Work {
+        self.steps.iter().map(|step| step.work(batch, cut, terms)).sum()
     }
 
     /// The work of the products over all evaluations of a series.
-    pub fn held_work(&self, columns: usize) -> Work {
-        self.outers.iter().map(|outer| outer.work(columns)).sum()
+    pub fn held_work(&self, columns: usize, cut: Cut) -> Work {
+        self.outers.iter().map(|outer| outer.work(columns, cut)).sum()
     }
 }
 
 impl Outer {
-    fn work(&self, columns: usize) -> Work {
+    fn work(&self, columns: usize, cut: Cut) -> Work {
         Work::product(Product {
             kind: ProductKind::Outer,
             rows: self.rows,
             inner: columns,
             columns: self.cols,
+            lanes: cut.lanes,
         })
     }
 }
 
 impl Step {
-    fn work(&self, batch: usize, columns: usize, terms: Option<usize>) -> Work {
+    fn work(&self, batch: usize, cut: Cut, terms: Option<usize>) -> Work {
         match self {
             &Step::Product { rows, right_rows, left_t, .. } => Work::product(Product {
                 kind: if left_t { ProductKind::Transposed } else { ProductKind::Plain },
                 rows,
                 inner: right_rows,
                 columns: batch,
+                lanes: cut.lanes,
             }),
-            Step::Outer(outer) => outer.work(batch),
+            Step::Outer(outer) => outer.work(batch, cut),
             Step::Loop { tiles, folds, .. } => {
                 let mut work: Work = tiles.iter().map(|tile| tile.work(batch, terms)).sum();
                 let fold: usize =
-                    folds.iter().map(|fold| fold.rows * columns + fold.into_rows).sum();
+                    folds.iter().map(|fold| fold.rows * cut.columns + fold.into_rows).sum();
                 work += Work::moved(2 * fold, 1);
                 work
             }

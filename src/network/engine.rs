@@ -17,10 +17,13 @@ use crate::solve::{Broken, Prepared, Tape};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
 pub(super) const GROUPS: usize = 8;
-/// Blocks that a call has at least, if it has samples for them.
+/// Blocks that a call has at least, if each then has so many samples.
 const SHARES: usize = 4;
+const SHARE_OF_FEW: usize = 60;
 /// Bytes of the tape of a block that fit the cache.
 const TAPE: usize = 4_000_000;
+/// Bytes of the tape of a block that does not.
+const LONG_TAPE: usize = 64_000_000;
 /// Numbers of the gradient that a thread adds up at once.
 const SHARE: usize = 1 << 14;
 
@@ -118,15 +121,19 @@ impl<'n> Engine<'n> {
     }
 
     /// Most samples of a block for a gradient: a tape of 4 MB stays in the cache. With fewer than 64, or than half
-    /// the width, a product is as long in reading its matrix as in using it; more than 256 gain nothing.
+    /// the width, a product is as long in reading its matrix as in using it; more than 256 gain nothing. A tape that
+    /// leaves the cache anyway may be of 64 MB: the weights of all times, and the sums, no longer fit the cache either,
+    /// and larger blocks go over them less often.
     pub fn block(&self) -> usize {
-        self.block_of(self.network.flow.tape_rows())
+        let flow = &self.network.flow;
+        let tape = if flow.leaves_cache() { LONG_TAPE } else { TAPE };
+        self.block_of(flow.tape_rows(), tape)
     }
 
     /// The same where so many numbers a sample are gone over.
-    fn block_of(&self, rows: usize) -> usize {
+    fn block_of(&self, rows: usize, tape: usize) -> usize {
         let bytes = rows * size_of::<f64>();
-        (TAPE / bytes.max(1)).clamp(64, 256).max(self.network.width() / 2)
+        (tape / bytes.max(1)).clamp(64, 256).max(self.network.width() / 2)
     }
 
     /// Into how many blocks of about one size so many samples are cut, for a gradient or for values alone. Few
@@ -134,9 +141,9 @@ impl<'n> Engine<'n> {
     pub fn blocks(&self, samples: usize, gradient: bool) -> usize {
         let block = match gradient {
             true => self.block(),
-            false => self.block_of(self.network.flow.step_rows()),
+            false => self.block_of(self.network.flow.step_rows(), TAPE),
         };
-        samples.div_ceil(block).max((samples / 64).min(SHARES)).max(1)
+        samples.div_ceil(block).max((samples / SHARE_OF_FEW).min(SHARES)).max(1)
     }
 
     /// Mean loss over `samples` (columns of `x`), without penalties; its gradient overwrites `gradient`.

@@ -53,7 +53,8 @@ impl Surface for BitMapBackend<'_> {
                 for x in ax.min(bx) - margin..ax.max(bx) + margin {
                     let (px, py) = (f64::from(x - ax) + 0.5, f64::from(y - ay) + 0.5);
                     let s = ((px * dx + py * dy) / square).clamp(0.0, 1.0);
-                    if (px - s * dx).hypot(py - s * dy) <= radius {
+                    let (ex, ey) = (px - s * dx, py - s * dy);
+                    if ex * ex + ey * ey <= radius * radius {
                         self.draw_pixel((x, y), style.color.to_backend_color())?;
                     }
                 }
@@ -182,10 +183,10 @@ pub(super) fn png(drawing: &Drawing, path: &Path) -> Drawn {
     for band in fine.chunks_exact(side * row) {
         for x in 0..columns as usize {
             for channel in 0..3 {
-                let square = band.chunks_exact(row).flat_map(|line| {
-                    line.iter().skip(3 * side * x + channel).step_by(3).take(side)
-                });
-                let sum: u32 = square.map(|&value| u32::from(value)).sum();
+                let first = 3 * side * x + channel;
+                let of_line =
+                    |line: &[u8]| (0..side).map(|i| u32::from(line[first + 3 * i])).sum::<u32>();
+                let sum: u32 = band.chunks_exact(row).map(of_line).sum();
                 coarse.push((sum / (AVERAGED * AVERAGED)) as u8);
             }
         }

@@ -110,8 +110,8 @@ impl Keeps {
     }
 }
 
-/// Numbers of tape a sample from which on a block of 64 samples leaves the caches.
-const LONG: usize = 16_384;
+/// Numbers of tape a sample from which on a block of 64 samples, then 6 MB, leaves the caches.
+const LONG: usize = 12_288;
 
 /// Numbers from which on it pays to spread the forming of weights over threads.
 const SHARE: usize = 1 << 16;
@@ -202,6 +202,11 @@ impl Flow {
         let evaluations = self.steps() * self.stages();
         let states = self.keeps.states(self.stages(), self.steps());
         (states + evaluations) * self.width() + evaluations * self.field.n_kept()
+    }
+
+    /// Whether the tape of a block of 64 samples is too long for the caches.
+    pub fn leaves_cache(&self) -> bool {
+        self.keeps != Keeps::All
     }
 
     /// From the prepared numbers of one time to those of the next.

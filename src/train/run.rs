@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
                 StopReason::Failed { during, failure }
             })?;
         }
-        let norm = self.gradient.iter().fold(0.0, |norm: f64, g| norm.hypot(*g));
+        let norm = norm(&self.gradient);
         // The gradients went once forward and once backward over every sample.
         let row = self.evaluate(epoch, work_units + 2.0, Some(norm))?;
         self.commit(row);
@@ -263,6 +263,15 @@ impl<'a> Run<'a> {
         };
         Outcome { weights, epoch, history: self.state.history, seconds: self.state.seconds, stop }
     }
+}
+
+/// Its squares neither overflow nor vanish.
+fn norm(gradient: &[f64]) -> f64 {
+    let top = gradient.iter().fold(0.0, |top: f64, g| top.max(g.abs()));
+    if top == 0.0 {
+        return 0.0;
+    }
+    top * gradient.iter().map(|g| (g / top).powi(2)).sum::<f64>().sqrt()
 }
 
 /// The rule's memory in the order of the names, as files keep it.

@@ -83,18 +83,24 @@ def outputs(p, x):
     return p["head.weight"] @ y + p["head.bias"][:, None]
 
 
-def loss(p, x, labels):
-    z = outputs(p, x)
+def mean_loss(z, labels):
     return jnp.mean(jax.nn.logsumexp(z, axis=0) - z[labels, jnp.arange(labels.size)])
 
 
-def accuracy(p, x, labels):
-    return jnp.mean(jnp.argmax(outputs(p, x), axis=0) == labels)
+def loss(p, x, labels):
+    return mean_loss(outputs(p, x), labels)
+
+
+def score(p, x, labels):
+    """Loss and accuracy."""
+    z = outputs(p, x)
+    return mean_loss(z, labels), jnp.mean(jnp.argmax(z, axis=0) == labels)
 
 
 @jax.jit
-def train(p, x, labels, order):
-    """`order`: updates x batch, the samples of each update. The whole training is one compiled scan."""
+def train(p, x, labels, validation_x, validation_labels, order):
+    """`order`: epochs x updates x batch, the samples of each update. The whole training is one compiled scan, which
+    scores both parts after every epoch, as kutta's history has them."""
 
     def update(carry, now):
         p, m, v = carry
@@ -107,10 +113,15 @@ def train(p, x, labels, order):
         p = jax.tree.map(lambda p, m, v: p - rate * (m / m1) / (jnp.sqrt(v / v1) + 1e-8), p, m, v)
         return (p, m, v), None
 
+    def epoch(carry, now):
+        carry, _ = jax.lax.scan(update, carry, now)
+        p = carry[0]
+        return carry, (*score(p, x, labels), *score(p, validation_x, validation_labels))
+
     zero = jax.tree.map(jnp.zeros_like, p)
-    numbers = jnp.arange(UPDATES, dtype=jnp.float64)
-    (p, _, _), _ = jax.lax.scan(update, (p, zero, zero), (numbers, order))
-    return p
+    numbers = jnp.arange(UPDATES, dtype=jnp.float64).reshape(EPOCHS, -1)
+    (p, _, _), history = jax.lax.scan(epoch, (p, zero, zero), (numbers, order))
+    return p, history
 
 
 class Run:
@@ -124,19 +135,19 @@ class Run:
         streams = [np.random.default_rng([seed, k]) for k in range(3)]
         (x, labels), validation = data(streams[0])
         p = jax.tree.map(jnp.asarray, initial(streams[1], scale, nodes, affine))
-        order = np.stack([streams[2].permutation(SAMPLES) for _ in range(EPOCHS)]).reshape(UPDATES, BATCH)
-        arguments = p, jnp.asarray(x), jnp.asarray(labels), jnp.asarray(order)
+        order = np.stack([streams[2].permutation(SAMPLES) for _ in range(EPOCHS)]).reshape(EPOCHS, -1, BATCH)
+        arguments = p, *map(jnp.asarray, (x, labels, *validation, order))
         if self.compiled is None:
             start = time.perf_counter()
             self.compiled = train.lower(*arguments).compile()
             self.compile_seconds = time.perf_counter() - start
         start = time.perf_counter()
-        p = jax.block_until_ready(self.compiled(*arguments))
+        _, history = jax.block_until_ready(self.compiled(*arguments))
         seconds = time.perf_counter() - start
         return {
-            "validation": float(accuracy(p, *validation)),
-            "train": float(accuracy(p, x, labels)),
-            "loss": float(loss(p, x, labels)),
+            "loss": float(history[0][-1]),
+            "train": float(history[1][-1]),
+            "validation": float(history[3][-1]),
             "seconds": seconds,
         }
 
