@@ -110,8 +110,8 @@ impl Keeps {
     }
 }
 
-/// Numbers of tape a sample from which on a block of 64 samples, then 6 MB, leaves the caches.
-const LONG: usize = 12_288;
+/// Numbers of tape a sample from which on a block of 64 samples, then 6.5 MB, leaves the caches.
+const LONG: usize = 13_000;
 
 /// Numbers from which on it pays to spread the forming of weights over threads.
 const SHARE: usize = 1 << 16;
