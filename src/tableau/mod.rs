@@ -25,6 +25,7 @@ pub use catalogue::{catalogue, named, names};
 pub use coefficient::{Coefficient, CoefficientError, CoefficientProblem};
 pub use error::{Place, TableauError, Weights};
 pub use file::{MAX_STAGES, TableauFile};
+pub use order::TreeResidual;
 pub use stability::evaluate;
 pub use trees::MAX_ORDER;
 

@@ -11,8 +11,8 @@
 //! that each tree costs one product by elements, and each branch one product with a.
 
 use super::coefficient::{ROOT_DIGITS, power_of_ten};
-use super::trees::{MAX_ORDER, trees};
-use super::{Rational, TableauError};
+use super::trees::{self, MAX_ORDER, trees};
+use super::{Rational, Tableau, TableauError};
 use num_bigint::BigInt;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
@@ -42,28 +42,51 @@ impl Rounding {
         }
     }
 
-    /// The same numbers as integers over one denominator: the common one of exact numbers, else
-    /// 10^60. Integers need no reduction, which makes the proof fast.
-    fn over_one_denominator<'a>(
+    /// The denominator over which numbers of this rounding are proved: the common one of exact
+    /// numbers, else 10^60. Integers need no reduction, which makes the proof fast.
+    fn denominator<'a>(
         self,
-        values: impl Iterator<Item = &'a Rational> + Clone,
-    ) -> Result<(BigInt, Vec<BigInt>), TableauError> {
-        let mut scale = BigInt::from(1);
-        if self == Rounding::Exact {
-            for x in values.clone() {
-                if !(&scale % x.denom()).is_zero() {
-                    // The denominator of scale/d in lowest terms is what scale lacks of d.
-                    scale *= Rational::new(scale.clone(), x.denom().clone()).denom();
-                }
-                if scale.bits() > MAX_DENOMINATOR_BITS {
-                    return Err(TableauError::Denominator { bits: MAX_DENOMINATOR_BITS });
-                }
-            }
-        } else {
-            scale = power_of_ten(ROOT_DIGITS);
+        values: impl Iterator<Item = &'a Rational>,
+    ) -> Result<BigInt, TableauError> {
+        let bits = MAX_DENOMINATOR_BITS;
+        match self {
+            Rounding::Exact => common_denominator(values).ok_or(TableauError::Denominator { bits }),
+            Rounding::Relative(_) => Ok(power_of_ten(ROOT_DIGITS)),
         }
+    }
+}
+
+/// The least common denominator, if it is not too long.
+fn common_denominator<'a>(values: impl Iterator<Item = &'a Rational>) -> Option<BigInt> {
+    let mut scale = BigInt::from(1);
+    for x in values {
+        if !(&scale % x.denom()).is_zero() {
+            // The denominator of scale/d in lowest terms is what scale lacks of d.
+            scale *= Rational::new(scale.clone(), x.denom().clone()).denom();
+        }
+        if scale.bits() > MAX_DENOMINATOR_BITS {
+            return None;
+        }
+    }
+    Some(scale)
+}
+
+/// Numbers as integers over one denominator.
+struct Scaled {
+    scale: BigInt,
+    integers: Vec<BigInt>,
+}
+
+impl Scaled {
+    fn new<'a>(values: impl Iterator<Item = &'a Rational>, scale: BigInt) -> Self {
         let integers = values.map(|x| (x * &scale).round().to_integer()).collect();
-        Ok((scale, integers))
+        Self { scale, integers }
+    }
+
+    /// Over the common denominator, or 10^60 where that one is too long to work with.
+    fn as_given(values: &[Rational]) -> Self {
+        let common = common_denominator(values.iter());
+        Self::new(values.iter(), common.unwrap_or_else(|| power_of_ten(ROOT_DIGITS)))
     }
 }
 
@@ -92,16 +115,33 @@ pub(super) struct Conditions {
 
 impl Conditions {
     pub(super) fn new(a: &[Vec<Rational>], rounding: Rounding) -> Result<Self, TableauError> {
-        let (scale, integers) = rounding.over_one_denominator(a.iter().flatten())?;
+        let scale = rounding.denominator(a.iter().flatten())?;
+        Ok(Self::over(a, rounding, scale))
+    }
+
+    /// The conditions for the coefficients as they are, without any allowance.
+    fn as_given(a: &[Vec<Rational>]) -> Self {
+        let common = common_denominator(a.iter().flatten());
+        Self::over(a, Rounding::Exact, common.unwrap_or_else(|| power_of_ten(ROOT_DIGITS)))
+    }
+
+    fn over(a: &[Vec<Rational>], rounding: Rounding, scale: BigInt) -> Self {
+        let Scaled { scale, integers } = Scaled::new(a.iter().flatten(), scale);
         let mut integers = integers.into_iter();
         let rows = a.iter().map(|row| integers.by_ref().take(row.len()).collect());
         let powers = std::iter::successors(Some(BigInt::from(1)), |power| Some(power * &scale));
-        Ok(Self {
+        Self {
             rounding,
             powers: powers.take(MAX_ORDER).collect(),
             exact: Elementary::new(rows.collect()),
             doubt: Elementary::new(a.iter().map(|row| balls(row, rounding)).collect()),
-        })
+        }
+    }
+
+    /// Φ(t) of a tree, as a numerator and a denominator.
+    fn elementary_weight(&mut self, weights: &Scaled, tree: usize) -> (BigInt, BigInt) {
+        let sum = dot(&weights.integers, self.exact.weight(tree));
+        (sum, &weights.scale * &self.powers[trees()[tree].order - 1])
     }
 
     /// The proved order of the method with these weights, at most [`MAX_ORDER`], and the first
@@ -110,11 +150,11 @@ impl Conditions {
         &mut self,
         weights: &[Rational],
     ) -> Result<(usize, Option<Failure>), TableauError> {
-        let (scale, integers) = self.rounding.over_one_denominator(weights.iter())?;
+        let scale = self.rounding.denominator(weights.iter())?;
+        let scaled = Scaled::new(weights.iter(), scale);
         let doubts = balls(weights, self.rounding);
         for (k, tree) in trees().iter().enumerate() {
-            let sum = dot(&integers, self.exact.weight(k));
-            let denominator = &scale * &self.powers[tree.order - 1];
+            let (sum, denominator) = self.elementary_weight(&scaled, k);
             let residual: BigInt = &sum * tree.density - &denominator;
             let mut allowed = 0.0;
             if !residual.is_zero() {
@@ -131,6 +171,52 @@ impl Conditions {
             }
         }
         Ok((MAX_ORDER, None))
+    }
+}
+
+/// How far a method misses the condition of one rooted tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TreeResidual {
+    /// The tree in bracket notation, `[τ,[τ]]`.
+    pub tree: String,
+    /// Φ(t) - 1/γ(t), with Φ(t) the elementary weight Σ_i b_i φ_i(t).
+    pub residual: Rational,
+    /// The density γ(t).
+    pub gamma: u64,
+    /// The symmetry σ(t), the number of automorphisms. The tree contributes
+    /// (Φ(t) - 1/γ(t)) h^q F(t)/σ(t) to the local error, F(t) being its elementary differential.
+    pub sigma: u64,
+}
+
+impl Tableau<Rational> {
+    /// The residuals of all rooted trees with `order` vertices for the weights b.
+    ///
+    /// They are those of the coefficients as they are kept, so for rounded coefficients those up
+    /// to the order of the method are small rather than zero. There are none for orders beyond
+    /// [`MAX_ORDER`]. (Hairer, Nørsett and Wanner 1993, section II.3; the residual times
+    /// γ(t)/q!, weighted by the q!/(γ(t) σ(t)) of the literature, is the residual over σ(t).)
+    pub fn residuals(&self, order: usize) -> Vec<TreeResidual> {
+        self.residuals_of(&self.b, order)
+    }
+
+    /// The residuals of all rooted trees with `order` vertices for other weights, b̂ for one. Of
+    /// two lists of weights the shorter counts as filled by zeros.
+    pub fn residuals_of(&self, weights: &[Rational], order: usize) -> Vec<TreeResidual> {
+        let mut conditions = Conditions::as_given(&self.a);
+        let weights = Scaled::as_given(weights);
+        let of_order = trees().iter().enumerate().filter(|(_, tree)| tree.order == order);
+        of_order
+            .map(|(k, tree)| {
+                let (sum, denominator) = conditions.elementary_weight(&weights, k);
+                let due = Rational::new(BigInt::from(1), tree.density.into());
+                TreeResidual {
+                    tree: trees::name(k),
+                    residual: Rational::new(sum, denominator) - due,
+                    gamma: tree.density,
+                    sigma: tree.symmetry,
+                }
+            })
+            .collect()
     }
 }
 
@@ -216,4 +302,59 @@ fn balls(values: &[Rational], rounding: Rounding) -> Vec<Ball> {
 
 fn dot<T: Ring>(x: &[T], y: &[T]) -> T {
     x.iter().zip(y).fold(T::zero(), |sum, (x, y)| sum.plus_product(x, y))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tableau::{TableauFile, named, names};
+
+    #[test]
+    fn residuals_vanish_up_to_the_order_and_not_beyond() {
+        for name in names() {
+            let tableau = named(name).unwrap();
+            let largest = |order| {
+                let residuals = tableau.residuals(order).into_iter();
+                residuals.map(|r| r.residual.abs().to_f64().unwrap()).fold(0.0, f64::max)
+            };
+            let exact = tableau.digits.is_none();
+            let noise = if exact { 1e-50 } else { 1e-13 };
+            assert!((1..=tableau.order).all(|order| largest(order) <= noise), "{name}");
+            assert!(largest(tableau.order + 1) > 1e-8, "{name}");
+        }
+    }
+
+    #[test]
+    fn residuals_of_heun_are_those_of_a_hand() {
+        let heun = named("heun2").unwrap();
+        let ratio = |n: i64, d: i64| Rational::new(n.into(), d.into());
+        let found = heun.residuals(3);
+        let expected = [("[τ,τ]", ratio(1, 6), 3, 2), ("[[τ]]", ratio(-1, 6), 6, 1)];
+        let expected = expected.map(|(tree, residual, gamma, sigma)| TreeResidual {
+            tree: tree.to_string(),
+            residual,
+            gamma,
+            sigma,
+        });
+        assert_eq!(found.len(), 2);
+        assert!(expected.iter().all(|tree| found.contains(tree)), "{found:?}");
+        // The embedded weights of a pair: Euler misses the tree [τ] by 1/2.
+        let euler = &named("heun_euler21").unwrap().residuals_of(&[ratio(1, 1)], 2)[0];
+        assert_eq!((euler.tree.as_str(), &euler.residual), ("[τ]", &ratio(-1, 2)));
+        assert_eq!(heun.residuals(0), []);
+        assert_eq!(heun.residuals(MAX_ORDER + 1), []);
+    }
+
+    #[test]
+    fn coefficients_without_a_short_common_denominator_have_residuals_too() {
+        let radical = |k: usize| format!("(sqrt({k})-1)/(1e30+{})", 2 * k + 1);
+        let a: Vec<Vec<String>> =
+            (0..20).map(|i| (0..i).map(|j| radical(i * i + j)).collect()).collect();
+        let mut b = vec!["0".to_string(); 19];
+        b.push("1".into());
+        let file = TableauFile { a, b, ..r#"(a: [], b: [])"#.parse().unwrap() };
+        let tableau = file.prove().unwrap();
+        let residual = tableau.residuals(2)[0].residual.to_f64().unwrap();
+        assert!((residual + 0.5).abs() < 1e-20, "{residual}");
+    }
 }

@@ -22,13 +22,16 @@ pub struct Tree {
     pub order: usize,
     /// The density γ(t): γ(τ) = 1, γ([t₁,…,t_m]) = order(t) γ(t₁) ⋯ γ(t_m).
     pub density: u64,
+    /// The symmetry σ(t), the number of automorphisms: σ(τ) = 1, and σ([t₁,…,t_m]) is the product
+    /// of the σ(t_i) and of the factorials of how often equal branches stand in it.
+    pub symmetry: u64,
 }
 
 /// All rooted trees up to [`MAX_ORDER`], those of lower order first.
 pub fn trees() -> &'static [Tree] {
     static TREES: OnceLock<Vec<Tree>> = OnceLock::new();
     TREES.get_or_init(|| {
-        let mut trees = vec![Tree { parts: None, order: 1, density: 1 }];
+        let mut trees = vec![Tree { parts: None, order: 1, density: 1, symmetry: 1 }];
         for order in 2..=MAX_ORDER {
             let smaller = trees.len();
             for branch in 0..smaller {
@@ -38,13 +41,27 @@ pub fn trees() -> &'static [Tree] {
                     if canonical && trees[stem].order + trees[branch].order == order {
                         let of_branches = trees[stem].density / trees[stem].order as u64;
                         let density = order as u64 * of_branches * trees[branch].density;
-                        trees.push(Tree { parts: Some((stem, branch)), order, density });
+                        let symmetry = trees[stem].symmetry
+                            * trees[branch].symmetry
+                            * (1 + last_branches(&trees, stem, branch));
+                        trees.push(Tree { parts: Some((stem, branch)), order, density, symmetry });
                     }
                 }
             }
         }
         trees
     })
+}
+
+/// How often a branch, which is none before the last of a tree, stands on its root.
+fn last_branches(trees: &[Tree], mut tree: usize, branch: usize) -> u64 {
+    let mut count = 0;
+    while let Some((stem, last)) = trees[tree].parts
+        && last == branch
+    {
+        (tree, count) = (stem, count + 1);
+    }
+    count
 }
 
 /// The name of a tree in bracket notation, `[τ,[τ]]`.
@@ -101,6 +118,17 @@ mod tests {
             ("[[[τ]]]", 24),
         ];
         assert_eq!(listed, expected.map(|(name, density)| (name.to_string(), density)).into());
+    }
+
+    #[test]
+    fn the_labellings_of_the_trees_of_an_order_are_a_factorial() {
+        // Σ q!/(γ σ) = (q-1)!, the number of monotonic labellings (Butcher 2016, theorem 302C).
+        for order in 1..=MAX_ORDER {
+            let all: u64 = (1..=order as u64).product();
+            let of_order = trees().iter().filter(|tree| tree.order == order);
+            let labellings: u64 = of_order.map(|tree| all / (tree.density * tree.symmetry)).sum();
+            assert_eq!(labellings, all / order as u64, "{order}");
+        }
     }
 
     #[test]
