@@ -17,6 +17,7 @@ mod catalogue;
 mod coefficient;
 mod error;
 mod file;
+mod measures;
 mod order;
 mod stability;
 mod trees;
@@ -25,6 +26,9 @@ pub use catalogue::{catalogue, named, names};
 pub use coefficient::{Coefficient, CoefficientError, CoefficientProblem};
 pub use error::{Place, TableauError, Weights};
 pub use file::{MAX_STAGES, TableauFile};
+pub use measures::{
+    ErrorNorms, Internal, LeadingTerm, Measures, Rectangle, StableIntervals, StepMeasures, region,
+};
 pub use order::TreeResidual;
 pub use stability::evaluate;
 pub use trees::MAX_ORDER;

@@ -49,7 +49,7 @@ impl<T: Clone + Num> Tableau<T> {
     }
 }
 
-fn dot<T: Clone + Num>(x: &[T], y: &[T]) -> T {
+pub(super) fn dot<T: Clone + Num>(x: &[T], y: &[T]) -> T {
     x.iter().zip(y).fold(T::zero(), |sum, (x, y)| sum + x.clone() * y.clone())
 }
 
