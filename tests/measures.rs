@@ -84,7 +84,7 @@ fn measures_are_those_of_an_independent_program() {
         }
         close("real amplification", found.internal.real_amplification, &case.real_amplification);
         if let Some(expected) = &case.amplification {
-            close("amplification", found.internal.amplification, expected);
+            close("amplification", found.internal.amplification.unwrap(), expected);
         }
         let term = |term: &Term| LeadingTerm {
             order: term.order,

@@ -2,16 +2,18 @@
 
 use super::fixed::{BITS, matrices, product};
 use super::polynomial::Polynomial;
+use super::rounded::{share_of_doubt, size};
 use crate::tableau::{Rational, Tableau, evaluate};
 use num_bigint::BigInt;
 use num_complex::Complex64;
 use num_traits::{ToPrimitive, Zero};
 use std::f64::consts::PI;
+use std::ops::AddAssign;
 
-/// Fixed-point numbers below 2^-NOISE are what rounding leaves of zero.
-const NOISE: u64 = 160;
 /// Points of R(z) = e^{iθ} between θ = 0 and π.
 const ANGLES: usize = 360;
+/// The largest rounding of R(z) on the boundary of the region with which that is followed.
+const ROUNDING: f64 = 1e-10;
 
 /// The stages on the test equation y' = λy, and how errors made in them grow; z = hλ.
 ///
@@ -27,32 +29,30 @@ pub struct Internal {
     /// The largest |Q_j| from the second stage on (the first is y itself), over the real interval
     /// of stability that ends at 0.
     pub real_amplification: f64,
-    /// The same over the part of the region |R(z)| ≤ 1 that holds z = 0.
-    pub amplification: f64,
+    /// The same over the part of the region |R(z)| ≤ 1 that holds z = 0; none if that is so large
+    /// that R cannot be evaluated on its boundary in doubles.
+    pub amplification: Option<f64>,
 }
 
 pub(super) fn internal(tableau: &Tableau<Rational>, r: &[f64], real_limit: f64) -> Internal {
     let (a, b) = matrices(tableau);
-    let s = b.len();
-    let mut stages: Vec<Polynomial> = Vec::with_capacity(s);
-    for row in &a {
-        let mut stage = times_z(row, &stages, s);
-        stage[0] += BigInt::from(1) << BITS;
-        stages.push(polynomial(stage));
-    }
-    // Backward: q_j = z (b_j + Σ_{i>j} a_ij q_i); the constant comes in through z b_j.
-    let mut perturbations: Vec<Polynomial> = Vec::with_capacity(s);
-    for j in (0..s).rev() {
-        let column: Vec<BigInt> = (j + 1..s).rev().map(|i| a[i][j].clone()).collect();
-        let mut q = times_z(&column, &perturbations, s);
-        q[1] += &b[j];
-        perturbations.push(polynomial(q));
-    }
-    perturbations.reverse();
+    let one = BigInt::from(1) << BITS;
+    // The same with absolute values bounds what rounding of the tableau can leave of a zero.
+    let sizes = |row: &Vec<Rational>| row.iter().map(size).collect::<Vec<f64>>();
+    let (a_size, b_size) = (tableau.a.iter().map(sizes).collect::<Vec<_>>(), sizes(&tableau.b));
+    let times = |x: &f64, y: &f64| x * y;
+    let doubt = share_of_doubt(tableau);
+    let clean = |(p, sizes): (Vec<BigInt>, Vec<f64>)| polynomial(p, &sizes, doubt);
+    let stages = stages(&a, one, product).into_iter().zip(self::stages(&a_size, 1.0, times));
+    let stages: Vec<Polynomial> = stages.map(clean).collect();
+    let rows = perturbations(&a, &b, product).into_iter();
+    let rows = rows.zip(perturbations(&a_size, &b_size, times));
+    let perturbations: Vec<Polynomial> = rows.map(clean).collect();
+
     let later = perturbations.get(1..).unwrap_or_default();
     let on_axis = later.iter().map(|q| on_interval(q, real_limit)).fold(0.0, f64::max);
     let floats = |all: &[Polynomial]| -> Vec<Vec<f64>> { all.iter().map(to_f64).collect() };
-    let amplification = on_region(r, &floats(later)).max(on_axis);
+    let amplification = on_region(r, &floats(later)).map(|found| found.max(on_axis));
     Internal {
         stages: floats(&stages),
         perturbations: floats(&perturbations),
@@ -61,20 +61,58 @@ pub(super) fn internal(tableau: &Tableau<Rational>, r: &[f64], real_limit: f64) 
     }
 }
 
+/// R_i = 1 + z Σ_j a_ij R_j.
+fn stages<T: Ring>(a: &[Vec<T>], one: T, product: impl Fn(&T, &T) -> T) -> Vec<Vec<T>> {
+    let mut stages: Vec<Vec<T>> = Vec::with_capacity(a.len());
+    for row in a {
+        let mut stage = times_z(row.iter().zip(&stages), a.len(), &product);
+        stage[0] += one.clone();
+        stages.push(stage);
+    }
+    stages
+}
+
+/// Q_j = z (b_j + Σ_{i>j} a_ij Q_i), from the last to the first.
+fn perturbations<T: Ring>(a: &[Vec<T>], b: &[T], product: impl Fn(&T, &T) -> T) -> Vec<Vec<T>> {
+    let mut rows: Vec<Vec<T>> = vec![Vec::new(); b.len()];
+    for j in (0..b.len()).rev() {
+        let column = (j + 1..b.len()).map(|i| (&a[i][j], &rows[i]));
+        let mut row = times_z(column, b.len(), &product);
+        row[1] += b[j].clone();
+        rows[j] = row;
+    }
+    rows
+}
+
+/// What the two recursions need of their numbers.
+trait Ring: Clone + Zero + AddAssign {}
+impl<T: Clone + Zero + AddAssign> Ring for T {}
+
 /// z Σ_k weight_k p_k, of degree at most s.
-fn times_z(weights: &[BigInt], polynomials: &[Polynomial], s: usize) -> Vec<BigInt> {
-    let mut sum = vec![BigInt::zero(); s + 1];
-    for (weight, p) in weights.iter().zip(polynomials).filter(|(weight, _)| !weight.is_zero()) {
-        for (sum, c) in sum.iter_mut().skip(1).zip(&p.c) {
+fn times_z<'a, T: Ring + 'a>(
+    terms: impl Iterator<Item = (&'a T, &'a Vec<T>)>,
+    s: usize,
+    product: impl Fn(&T, &T) -> T,
+) -> Vec<T> {
+    let mut sum = vec![T::zero(); s + 1];
+    for (weight, p) in terms.filter(|(weight, _)| !weight.is_zero()) {
+        for (sum, c) in sum.iter_mut().skip(1).zip(p) {
             *sum += product(weight, c);
         }
     }
     sum
 }
 
-fn polynomial(mut c: Vec<BigInt>) -> Polynomial {
-    c.iter_mut().filter(|c| c.bits() + NOISE < BITS as u64).for_each(|c| *c = BigInt::zero());
-    Polynomial { c, scale: BigInt::from(1) << BITS }.trimmed()
+/// The polynomial of fixed-point coefficients, with zero for those within their doubt.
+fn polynomial(c: Vec<BigInt>, sizes: &[f64], share: f64) -> Polynomial {
+    let mut p = Polynomial { c, scale: BigInt::from(1) << BITS };
+    let rounded = to_f64(&p);
+    for (k, c) in p.c.iter_mut().enumerate() {
+        if rounded[k].abs() <= share * (k + 1) as f64 * sizes[k] {
+            *c = BigInt::zero();
+        }
+    }
+    p.trimmed()
 }
 
 fn to_f64(p: &Polynomial) -> Vec<f64> {
@@ -94,7 +132,7 @@ fn on_interval(q: &Polynomial, limit: f64) -> f64 {
 ///
 /// By the maximum principle it lies on the boundary, which is one closed curve. The s solutions
 /// of R(z) = e^{iθ} are followed over θ; around the largest value on that curve, θ is refined.
-fn on_region(r: &[f64], polynomials: &[Vec<f64>]) -> f64 {
+fn on_region(r: &[f64], polynomials: &[Vec<f64>]) -> Option<f64> {
     let slope: Vec<f64> = r.iter().enumerate().skip(1).map(|(k, c)| k as f64 * c).collect();
     let angle = |step: usize| PI * step as f64 / ANGLES as f64;
     let mut branches = vec![starting_points(r)];
@@ -105,8 +143,13 @@ fn on_region(r: &[f64], polynomials: &[Vec<f64>]) -> f64 {
     }
     branches.remove(0);
     let mut best = (0.0, 0.0, Complex64::ZERO, None);
+    let sizes: Vec<f64> = r.iter().map(|c| c.abs()).collect();
     for branch in curve_through_zero(&branches) {
         for (step, points) in branches.iter().enumerate() {
+            let sum_of_sizes = evaluate(&sizes, points[branch].norm().into()).re;
+            if sum_of_sizes * f64::EPSILON > ROUNDING {
+                return None;
+            }
             for q in polynomials {
                 let size = evaluate(q, points[branch]).norm();
                 if size > best.0 {
@@ -115,7 +158,7 @@ fn on_region(r: &[f64], polynomials: &[Vec<f64>]) -> f64 {
             }
         }
     }
-    let (found, middle, z, Some(q)) = best else { return 0.0 };
+    let (found, middle, z, Some(q)) = best else { return Some(0.0) };
     // The solution next to z on the same branch, by Newton's method.
     let value = |angle: f64| {
         let target = Complex64::from_polar(1.0, angle);
@@ -124,7 +167,7 @@ fn on_region(r: &[f64], polynomials: &[Vec<f64>]) -> f64 {
         let on_curve = (evaluate(r, near) - target).norm() < 1e-9;
         if on_curve { evaluate(q, near).norm() } else { 0.0 }
     };
-    found.max(golden_maximum(value, middle - angle(1), middle + angle(1)))
+    Some(found.max(golden_maximum(value, middle - angle(1), middle + angle(1))))
 }
 
 /// The branches that make up the curve through z = 0, of branches followed from θ = 0 to π.

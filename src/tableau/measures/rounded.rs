@@ -1,12 +1,12 @@
 //! A stability polynomial together with what the rounding of the tableau leaves in doubt.
 
-use crate::tableau::stability::dot;
+use crate::tableau::stability::Moments;
 use crate::tableau::{Rational, Tableau};
 use num_bigint::BigInt;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
-/// Longer denominators than this, in bits, are rounded to a power of two of as many bits.
-const DENOMINATOR_BITS: u64 = 512;
+/// Coefficients with longer denominators, in bits, are rounded to as many significant bits.
+const SIGNIFICANT_BITS: u64 = 512;
 
 /// The share of a coefficient that may be rounding: half a unit in the last digit if digits are
 /// stated; else less than what 60 digits of a square root leave.
@@ -28,23 +28,12 @@ impl Rounded {
         let share = share_of_doubt(tableau);
         let a: Vec<Vec<f64>> = tableau.a.iter().map(|row| sizes(row)).collect();
         let b = sizes(&tableau.b);
-        let mut powers = vec![1.0; b.len()];
         let mut doubt = vec![0.0];
-        for degree in 1..=b.len() {
-            let off = share * degree as f64 * dot(&b, &powers);
-            doubt.push(if degree <= tableau.order { 0.0 } else { off });
-            powers = a.iter().map(|row| dot(row, &powers)).collect();
+        for (size, degree) in f64::moments(&a, &b).into_iter().zip(1usize..) {
+            let proved = degree <= tableau.order;
+            doubt.push(if proved { 0.0 } else { share * degree as f64 * size });
         }
-        let exact = tableau.stability_polynomial().into_iter();
-        let coefficients = exact.map(|c| {
-            if c.denom().bits() > DENOMINATOR_BITS {
-                let scale = BigInt::one() << DENOMINATOR_BITS;
-                let numerator = (c * &scale).round().to_integer();
-                Rational::new(numerator, scale)
-            } else {
-                c
-            }
-        });
+        let coefficients = tableau.stability_polynomial().into_iter().map(shortened);
         Self { coefficients: coefficients.collect(), doubt }.cleaned()
     }
 
@@ -66,6 +55,16 @@ impl Rounded {
     pub fn doubt_at(&self, x: f64) -> f64 {
         self.doubt.iter().rev().fold(0.0, |sum, doubt| sum * x + doubt)
     }
+}
+
+/// The number itself if it is short, else its first digits.
+fn shortened(c: Rational) -> Rational {
+    let (numerator, denominator) = (c.numer().bits(), c.denom().bits());
+    if denominator <= SIGNIFICANT_BITS {
+        return c;
+    }
+    let scale = BigInt::one() << (SIGNIFICANT_BITS + denominator.saturating_sub(numerator));
+    Rational::new((c * &scale).round().to_integer(), scale)
 }
 
 pub(super) fn size(x: &Rational) -> f64 {

@@ -186,10 +186,10 @@ fn stages_and_errors_made_in_them() {
         (root + 1.0).norm().max((root - 1.0).norm())
     };
     let sampled = (0..314_160).map(size).fold(0.0, f64::max);
-    assert!((midpoint.amplification - sampled).abs() < 1e-9, "{}", midpoint.amplification);
+    assert!((midpoint.amplification.unwrap() - sampled).abs() < 1e-9);
     // An island of |R| ≤ 1 right of the imaginary axis does not count for dopri5.
     let dopri5 = measures("dopri5").internal;
-    assert!(dopri5.amplification < 6.0, "{}", dopri5.amplification);
+    assert!(dopri5.amplification < Some(6.0), "{:?}", dopri5.amplification);
 }
 
 #[test]
