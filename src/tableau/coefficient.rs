@@ -291,6 +291,12 @@ pub(super) fn power_of_ten(exponent: u32) -> BigInt {
     BigInt::from(10).pow(exponent)
 }
 
+/// A number rounded to as many decimals as are kept of roots.
+pub(super) fn to_decimals(x: &Rational) -> Rational {
+    let scale = power_of_ten(ROOT_DIGITS);
+    Rational::new((x * &scale).round().to_integer(), scale)
+}
+
 /// The square root of a number that is not negative, and whether it is rational.
 ///
 /// sqrt(n/d) = sqrt(n d) / d, the root of the integer n d being taken after 60 more decimals.

@@ -11,13 +11,13 @@
 //! that each tree costs one product by elements, and each branch one product with a.
 
 use super::coefficient::{ROOT_DIGITS, power_of_ten};
-use super::trees::{self, MAX_ORDER, trees};
-use super::{Rational, Tableau, TableauError};
+use super::trees::{MAX_ORDER, trees};
+use super::{Rational, TableauError};
 use num_bigint::BigInt;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
 /// The largest common denominator of exact coefficients, in bits (some 2400 digits).
-const MAX_DENOMINATOR_BITS: u64 = 8192;
+pub(super) const MAX_DENOMINATOR_BITS: u64 = 8192;
 /// A bound above this share of 1/γ(t) lets anything pass, so it proves nothing.
 const MAX_DOUBT: f64 = 1e-3;
 
@@ -72,7 +72,7 @@ fn common_denominator<'a>(values: impl Iterator<Item = &'a Rational>) -> Option<
 }
 
 /// Numbers as integers over one denominator.
-struct Scaled {
+pub(super) struct Scaled {
     scale: BigInt,
     integers: Vec<BigInt>,
 }
@@ -84,7 +84,7 @@ impl Scaled {
     }
 
     /// Over the common denominator, or 10^60 where that one is too long to work with.
-    fn as_given(values: &[Rational]) -> Self {
+    pub(super) fn as_given(values: &[Rational]) -> Self {
         let common = common_denominator(values.iter());
         Self::new(values.iter(), common.unwrap_or_else(|| power_of_ten(ROOT_DIGITS)))
     }
@@ -109,23 +109,29 @@ pub(super) struct Conditions {
     /// The powers D⁰, D¹, … of the denominator of a; φ of a tree of q vertices is over D^(q-1).
     powers: Vec<BigInt>,
     exact: Elementary<BigInt>,
-    /// The same recursion over absolute values with their rounding.
+    /// The same recursion over the errors of the coefficients.
     doubt: Elementary<Ball>,
 }
 
 impl Conditions {
-    pub(super) fn new(a: &[Vec<Rational>], rounding: Rounding) -> Result<Self, TableauError> {
+    /// The conditions for a matrix a whose entries are known as well as `doubt` says.
+    pub(super) fn new(
+        a: &[Vec<Rational>],
+        doubt: Vec<Vec<Ball>>,
+        rounding: Rounding,
+    ) -> Result<Self, TableauError> {
         let scale = rounding.denominator(a.iter().flatten())?;
-        Ok(Self::over(a, rounding, scale))
+        Ok(Self::over(a, doubt, rounding, scale))
     }
 
     /// The conditions for the coefficients as they are, without any allowance.
-    fn as_given(a: &[Vec<Rational>]) -> Self {
+    pub(super) fn as_given(a: &[Vec<Rational>]) -> Self {
         let common = common_denominator(a.iter().flatten());
-        Self::over(a, Rounding::Exact, common.unwrap_or_else(|| power_of_ten(ROOT_DIGITS)))
+        let scale = common.unwrap_or_else(|| power_of_ten(ROOT_DIGITS));
+        Self::over(a, Vec::new(), Rounding::Exact, scale)
     }
 
-    fn over(a: &[Vec<Rational>], rounding: Rounding, scale: BigInt) -> Self {
+    fn over(a: &[Vec<Rational>], doubt: Vec<Vec<Ball>>, rounding: Rounding, scale: BigInt) -> Self {
         let Scaled { scale, integers } = Scaled::new(a.iter().flatten(), scale);
         let mut integers = integers.into_iter();
         let rows = a.iter().map(|row| integers.by_ref().take(row.len()).collect());
@@ -134,12 +140,12 @@ impl Conditions {
             rounding,
             powers: powers.take(MAX_ORDER).collect(),
             exact: Elementary::new(rows.collect()),
-            doubt: Elementary::new(a.iter().map(|row| balls(row, rounding)).collect()),
+            doubt: Elementary::new(doubt),
         }
     }
 
     /// Φ(t) of a tree, as a numerator and a denominator.
-    fn elementary_weight(&mut self, weights: &Scaled, tree: usize) -> (BigInt, BigInt) {
+    pub(super) fn elementary_weight(&mut self, weights: &Scaled, tree: usize) -> (BigInt, BigInt) {
         let sum = dot(&weights.integers, self.exact.weight(tree));
         (sum, &weights.scale * &self.powers[trees()[tree].order - 1])
     }
@@ -149,10 +155,10 @@ impl Conditions {
     pub(super) fn order(
         &mut self,
         weights: &[Rational],
+        doubts: &[Ball],
     ) -> Result<(usize, Option<Failure>), TableauError> {
         let scale = self.rounding.denominator(weights.iter())?;
         let scaled = Scaled::new(weights.iter(), scale);
-        let doubts = balls(weights, self.rounding);
         for (k, tree) in trees().iter().enumerate() {
             let (sum, denominator) = self.elementary_weight(&scaled, k);
             let residual: BigInt = &sum * tree.density - &denominator;
@@ -161,7 +167,7 @@ impl Conditions {
                 let share = Rational::new(residual.abs(), &denominator * tree.density);
                 let off = share.to_f64().unwrap_or(f64::INFINITY);
                 if self.rounding != Rounding::Exact {
-                    allowed = dot(&doubts, self.doubt.weight(k)).error;
+                    allowed = dot(doubts, self.doubt.weight(k)).error;
                 }
                 let meaningful = allowed * tree.density as f64 <= MAX_DOUBT;
                 if !(meaningful && off <= allowed) {
@@ -171,52 +177,6 @@ impl Conditions {
             }
         }
         Ok((MAX_ORDER, None))
-    }
-}
-
-/// How far a method misses the condition of one rooted tree.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TreeResidual {
-    /// The tree in bracket notation, `[τ,[τ]]`.
-    pub tree: String,
-    /// Φ(t) - 1/γ(t), with Φ(t) the elementary weight Σ_i b_i φ_i(t).
-    pub residual: Rational,
-    /// The density γ(t).
-    pub gamma: u64,
-    /// The symmetry σ(t), the number of automorphisms. The tree contributes
-    /// (Φ(t) - 1/γ(t)) h^q F(t)/σ(t) to the local error, F(t) being its elementary differential.
-    pub sigma: u64,
-}
-
-impl Tableau<Rational> {
-    /// The residuals of all rooted trees with `order` vertices for the weights b.
-    ///
-    /// They are those of the coefficients as they are kept, so for rounded coefficients those up
-    /// to the order of the method are small rather than zero. There are none for orders beyond
-    /// [`MAX_ORDER`]. (Hairer, Nørsett and Wanner 1993, section II.3; the residual times
-    /// γ(t)/q!, weighted by the q!/(γ(t) σ(t)) of the literature, is the residual over σ(t).)
-    pub fn residuals(&self, order: usize) -> Vec<TreeResidual> {
-        self.residuals_of(&self.b, order)
-    }
-
-    /// The residuals of all rooted trees with `order` vertices for other weights, b̂ for one. Of
-    /// two lists of weights the shorter counts as filled by zeros.
-    pub fn residuals_of(&self, weights: &[Rational], order: usize) -> Vec<TreeResidual> {
-        let mut conditions = Conditions::as_given(&self.a);
-        let weights = Scaled::as_given(weights);
-        let of_order = trees().iter().enumerate().filter(|(_, tree)| tree.order == order);
-        of_order
-            .map(|(k, tree)| {
-                let (sum, denominator) = conditions.elementary_weight(&weights, k);
-                let due = Rational::new(BigInt::from(1), tree.density.into());
-                TreeResidual {
-                    tree: trees::name(k),
-                    residual: Rational::new(sum, denominator) - due,
-                    gamma: tree.density,
-                    sigma: tree.symmetry,
-                }
-            })
-            .collect()
     }
 }
 
@@ -249,8 +209,8 @@ impl<T: Ring> Elementary<T> {
     }
 }
 
-/// What the recursion needs of its numbers.
-trait Ring: Clone {
+/// What the recursions need of their numbers.
+pub(super) trait Ring: Clone {
     fn zero() -> Self;
     fn one() -> Self;
     fn plus_product(self, x: &Self, y: &Self) -> Self;
@@ -270,91 +230,49 @@ impl Ring for BigInt {
     }
 }
 
-/// A bound on the size of a number and on its error.
+impl Ring for Rational {
+    fn zero() -> Self {
+        Zero::zero()
+    }
+
+    fn one() -> Self {
+        One::one()
+    }
+
+    fn plus_product(self, x: &Self, y: &Self) -> Self {
+        if x.is_zero() || y.is_zero() { self } else { self + x * y }
+    }
+}
+
+/// A number and a bound on its error. The number is that of floating point, which is enough for
+/// what it is for: to multiply errors.
 #[derive(Debug, Clone, Copy)]
-struct Ball {
-    size: f64,
-    error: f64,
+pub(super) struct Ball {
+    value: f64,
+    pub(super) error: f64,
 }
 
 impl Ring for Ball {
     fn zero() -> Self {
-        Ball { size: 0.0, error: 0.0 }
+        Ball { value: 0.0, error: 0.0 }
     }
 
     fn one() -> Self {
-        Ball { size: 1.0, error: 0.0 }
+        Ball { value: 1.0, error: 0.0 }
     }
 
     fn plus_product(self, x: &Self, y: &Self) -> Self {
-        let error = x.size * y.error + x.error * y.size + x.error * y.error;
-        Ball { size: self.size + x.size * y.size, error: self.error + error }
+        let error = x.value.abs() * y.error + x.error * y.value.abs() + x.error * y.error;
+        Ball { value: self.value + x.value * y.value, error: self.error + error }
     }
 }
 
-fn balls(values: &[Rational], rounding: Rounding) -> Vec<Ball> {
-    let ball = |x: &Rational| Ball {
-        size: x.abs().to_f64().unwrap_or(f64::INFINITY),
-        error: rounding.of(x),
-    };
+pub(super) fn balls(values: &[Rational], rounding: Rounding) -> Vec<Ball> {
+    let ball =
+        |x: &Rational| Ball { value: x.to_f64().unwrap_or(f64::INFINITY), error: rounding.of(x) };
     values.iter().map(ball).collect()
 }
 
 fn dot<T: Ring>(x: &[T], y: &[T]) -> T {
     x.iter().zip(y).fold(T::zero(), |sum, (x, y)| sum.plus_product(x, y))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tableau::{TableauFile, named, names};
-
-    #[test]
-    fn residuals_vanish_up_to_the_order_and_not_beyond() {
-        for name in names() {
-            let tableau = named(name).unwrap();
-            let largest = |order| {
-                let residuals = tableau.residuals(order).into_iter();
-                residuals.map(|r| r.residual.abs().to_f64().unwrap()).fold(0.0, f64::max)
-            };
-            let exact = tableau.digits.is_none();
-            let noise = if exact { 1e-50 } else { 1e-13 };
-            assert!((1..=tableau.order).all(|order| largest(order) <= noise), "{name}");
-            assert!(largest(tableau.order + 1) > 1e-8, "{name}");
-        }
-    }
-
-    #[test]
-    fn residuals_of_heun_are_those_of_a_hand() {
-        let heun = named("heun2").unwrap();
-        let ratio = |n: i64, d: i64| Rational::new(n.into(), d.into());
-        let found = heun.residuals(3);
-        let expected = [("[τ,τ]", ratio(1, 6), 3, 2), ("[[τ]]", ratio(-1, 6), 6, 1)];
-        let expected = expected.map(|(tree, residual, gamma, sigma)| TreeResidual {
-            tree: tree.to_string(),
-            residual,
-            gamma,
-            sigma,
-        });
-        assert_eq!(found.len(), 2);
-        assert!(expected.iter().all(|tree| found.contains(tree)), "{found:?}");
-        // The embedded weights of a pair: Euler misses the tree [τ] by 1/2.
-        let euler = &named("heun_euler21").unwrap().residuals_of(&[ratio(1, 1)], 2)[0];
-        assert_eq!((euler.tree.as_str(), &euler.residual), ("[τ]", &ratio(-1, 2)));
-        assert_eq!(heun.residuals(0), []);
-        assert_eq!(heun.residuals(MAX_ORDER + 1), []);
-    }
-
-    #[test]
-    fn coefficients_without_a_short_common_denominator_have_residuals_too() {
-        let radical = |k: usize| format!("(sqrt({k})-1)/(1e30+{})", 2 * k + 1);
-        let a: Vec<Vec<String>> =
-            (0..20).map(|i| (0..i).map(|j| radical(i * i + j)).collect()).collect();
-        let mut b = vec!["0".to_string(); 19];
-        b.push("1".into());
-        let file = TableauFile { a, b, ..r#"(a: [], b: [])"#.parse().unwrap() };
-        let tableau = file.prove().unwrap();
-        let residual = tableau.residuals(2)[0].residual.to_f64().unwrap();
-        assert!((residual + 0.5).abs() < 1e-20, "{residual}");
-    }
 }

@@ -16,7 +16,7 @@ from nodepy import rooted_trees as rt
 
 mp.mp.dps = 50
 NAMES = ["FE", "Mid22", "SSP22", "MTE22", "Heun33", "SSP33", "RK44", "SSP43", "SSP104", "BS3", "Merson43",
-         "Zonneveld43", "Fehlberg45", "CK5", "DP5", "BS5", "PD8"]
+         "Zonneveld43", "Fehlberg45", "CK5", "DP5", "BS5"]
 # Methods whose region has one part.
 CONNECTED = ["Mid22", "SSP22", "MTE22", "Heun33", "SSP33", "RK44", "SSP104", "BS3"]
 z = sp.symbols("z")

@@ -90,6 +90,7 @@ impl Tableau<Rational> {
                 b: pair.b_hat.clone(),
                 order: pair.order,
                 embedded: None,
+                shu_osher: None,
                 ..self.clone()
             };
             step.step_measures()
@@ -118,7 +119,7 @@ impl Tableau<Rational> {
             imaginary: interval::imaginary(&rounded),
             disk: disk::radius(&r),
             linear_ssp: ssp::linear(&r),
-            ssp: ssp::nonlinear(&reduced),
+            ssp: ssp::coefficient(&reduced),
             contractivity: contractivity::radius(&reduced),
             dispersion,
             dissipation,

@@ -4,9 +4,9 @@ use super::fixed::{BITS, fixed, matrices, product};
 use super::polynomial::Polynomial;
 use super::rounded::share_of_doubt;
 use super::search::largest;
-use crate::tableau::{Rational, Tableau};
+use crate::tableau::{Rational, ShuOsher, Tableau};
 use num_bigint::BigInt;
-use num_traits::{Signed, Zero};
+use num_traits::{Signed, ToPrimitive, Zero};
 
 /// The radius of absolute monotonicity of R: the largest r with R^(k)(x) ≥ 0 for all k and all x
 /// in [-r, 0].
@@ -22,6 +22,25 @@ pub(super) fn linear(r: &Polynomial) -> f64 {
     })
 }
 
+/// The SSP coefficient. Rounded coefficients that were given in Shu-Osher form have that of the
+/// form; found from a and b, it would be lost to entries that rounding has made negative.
+pub(super) fn coefficient(tableau: &Tableau<Rational>) -> f64 {
+    match (&tableau.shu_osher, tableau.digits) {
+        (Some(form), Some(_)) => of_form(form),
+        _ => nonlinear(tableau),
+    }
+}
+
+/// min α_ij/β_ij over β_ij ≠ 0; zero if an entry is negative (Shu and Osher 1988).
+fn of_form(form: &ShuOsher<Rational>) -> f64 {
+    let entries = || form.alpha.iter().flatten().zip(form.beta.iter().flatten());
+    if entries().any(|(alpha, beta)| alpha.is_negative() || beta.is_negative()) {
+        return 0.0;
+    }
+    let ratios = entries().filter(|(_, beta)| !beta.is_zero()).map(|(alpha, beta)| alpha / beta);
+    ratios.min().and_then(|least| least.to_f64()).unwrap_or(0.0)
+}
+
 /// The radius of absolute monotonicity of (a, b): the largest r with
 ///
 /// ```text
@@ -30,7 +49,7 @@ pub(super) fn linear(r: &Polynomial) -> f64 {
 ///
 /// by entries (Kraaijevanger, *Contractivity of Runge-Kutta methods*, BIT 31 (1991)); it is the
 /// SSP coefficient (Ferracina and Spijker 2004, Higueras 2004).
-pub(super) fn nonlinear(tableau: &Tableau<Rational>) -> f64 {
+fn nonlinear(tableau: &Tableau<Rational>) -> f64 {
     let (a, b) = matrices(tableau);
     let k: Vec<&Vec<BigInt>> = a.iter().chain([&b]).collect();
     let doubt = Rational::from_float(64.0 * share_of_doubt(tableau)).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! program, are in tests/measures.rs.
 
 use super::*;
-use crate::tableau::{TableauFile, named};
+use crate::tableau::{TableauFile, named, names};
 
 fn measures(name: &str) -> Measures {
     named(name).unwrap().measures()
@@ -122,6 +122,55 @@ fn strong_stability_of_known_methods() {
     let third = r#"(a: [[], ["1/3"], ["1/3", "1/3"], ["1/3", "1/3", "1/3"]],
         b: ["1/4", "1/4", "1/4", "1/4"])"#;
     assert_eq!(of(third).main.ssp, 3.0);
+}
+
+#[test]
+fn strong_stability_of_the_optimal_methods() {
+    // Spiteri and Ruuth (2002), Ruuth and Spiteri (2002), Ketcheson (2008). Those that are not
+    // whole are ratios of coefficients in 15 digits.
+    for (name, ssp) in [("ssprk22", 1.0), ("ssprk33", 1.0), ("ssprk43", 2.0), ("ssprk104", 6.0)] {
+        assert_eq!(measures(name).main.ssp, ssp, "{name}");
+    }
+    for (name, ssp) in [("ssprk53", 2.650_629_19), ("ssprk54", 1.508_180_05), ("ssprk63", 3.5184)] {
+        let found = measures(name).main.ssp;
+        assert!((found / ssp - 1.0).abs() < 2e-5, "{name}: {found}");
+    }
+    assert!((measures("ssprk54").main.ssp - 1.508_180_049).abs() < 1e-8);
+    // sqrt(365)/8640 by NodePy.
+    let errors = measures("ssprk104").main.errors;
+    close(errors.principal.unwrap(), 365f64.sqrt() / 8640.0);
+}
+
+#[test]
+fn the_measures_of_every_method_bound_each_other() {
+    for name in names() {
+        let found = measures(name);
+        for step in [Some(&found.main), found.embedded.as_ref()].into_iter().flatten() {
+            let [real, disk] = [step.real.limit(), step.disk];
+            // The disk holds the real interval of twice its radius; contractivity for all problems
+            // gives that for linear ones (Dahlquist and Jeltsch 1979), as does strong stability
+            // (Spijker 1983), and absolute monotonicity on [-r, 0] gives the disk of radius r.
+            let ascends = |x: f64, y: f64| x <= y * (1.0 + 1e-9);
+            assert!(real > 0.0 && ascends(2.0 * disk, real), "{name}: {disk} {real}");
+            assert!(ascends(step.contractivity, disk), "{name}");
+            assert!(ascends(step.linear_ssp, disk), "{name}");
+            assert!(ascends(step.ssp, step.linear_ssp), "{name}");
+            let degree = step.polynomial.len() - 1;
+            assert!((step.order..=found.stages).contains(&degree), "{name}: {degree}");
+            assert!(real <= 2.0 * (degree * degree) as f64, "{name}: {real}");
+            assert!(
+                step.dispersion.as_ref().is_some_and(|term| term.order >= step.order),
+                "{name}"
+            );
+            assert!(
+                step.dissipation.as_ref().is_some_and(|term| term.order >= step.order),
+                "{name}"
+            );
+            assert!(step.errors.principal.is_none_or(|norm| norm > 1e-9), "{name}");
+        }
+        assert!(found.internal.real_amplification.is_finite(), "{name}");
+        assert!(found.internal.amplification.is_some(), "{name}");
+    }
 }
 
 #[test]
