@@ -290,7 +290,8 @@ fn methods_keep_their_order_with_weights_that_move_in_time() {
                 // Four steps and their multiples land on all nodes.
                 let orders = observed_orders(name, method, basis, 4);
                 let best = orders.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                assert!(best >= order - 0.2, "{method} {name} {basis:?}: {orders:?}");
+                // Of higher orders rounding leaves too few steps to see more.
+                assert!(best >= order.min(6.0) - 0.2, "{method} {name} {basis:?}: {orders:?}");
                 if order <= 4.0 {
                     let last = orders.last().copied().unwrap_or(best);
                     assert!(last <= order + 0.3, "{method} {name} {basis:?}: {orders:?}");

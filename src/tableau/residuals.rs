@@ -24,8 +24,8 @@ impl Tableau<Rational> {
     ///
     /// They are those of the coefficients as they are kept, so for rounded coefficients those up
     /// to the order of the method are small rather than zero. There are none for orders beyond
-    /// [`MAX_ORDER`]. (Hairer, Nørsett and Wanner 1993, section II.3; the residual times
-    /// γ(t)/q!, weighted by the q!/(γ(t) σ(t)) of the literature, is the residual over σ(t).)
+    /// [`MAX_ORDER`](super::MAX_ORDER). The error coefficient e(t) of Hairer, Nørsett and Wanner
+    /// (1993), section II.3, is minus γ(t) times the residual.
     pub fn residuals(&self, order: usize) -> Vec<TreeResidual> {
         self.residuals_of(&self.b, order)
     }
