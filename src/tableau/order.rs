@@ -88,6 +88,11 @@ impl Scaled {
         let common = common_denominator(values.iter());
         Self::new(values.iter(), common.unwrap_or_else(|| power_of_ten(ROOT_DIGITS)))
     }
+
+    /// To 60 decimals.
+    pub(super) fn to_decimals(values: &[Rational]) -> Self {
+        Self::new(values.iter(), power_of_ten(ROOT_DIGITS))
+    }
 }
 
 /// The first condition that a set of weights does not meet.
@@ -129,6 +134,12 @@ impl Conditions {
         let common = common_denominator(a.iter().flatten());
         let scale = common.unwrap_or_else(|| power_of_ten(ROOT_DIGITS));
         Self::over(a, Vec::new(), Rounding::Exact, scale)
+    }
+
+    /// The conditions for the coefficients to 60 decimals: where Φ(t) need not be exact, since the
+    /// powers of a long common denominator take long.
+    pub(super) fn to_decimals(a: &[Vec<Rational>]) -> Self {
+        Self::over(a, Vec::new(), Rounding::Exact, power_of_ten(ROOT_DIGITS))
     }
 
     fn over(a: &[Vec<Rational>], doubt: Vec<Vec<Ball>>, rounding: Rounding, scale: BigInt) -> Self {

@@ -1,7 +1,9 @@
 //! The size of the error of one step.
 
 use super::rounded::size;
-use crate::tableau::{MAX_ORDER, Rational, Tableau, TreeResidual};
+use crate::tableau::order::{Conditions, Scaled};
+use crate::tableau::trees::{Tree, trees};
+use crate::tableau::{MAX_ORDER, Rational, Tableau};
 use num_traits::ToPrimitive;
 
 /// Norms of the coefficients τ(t) = (Φ(t) - 1/γ(t))/σ(t) that multiply h^q F(t) in the local
@@ -19,22 +21,27 @@ pub struct ErrorNorms {
 }
 
 impl ErrorNorms {
-    /// The norms of the step with the weights b of a tableau.
-    pub(super) fn of(tableau: &Tableau<Rational>) -> Self {
-        let principal = coefficients(tableau, tableau.order + 1);
-        let next = coefficients(tableau, tableau.order + 2);
+    /// The norms of the step with these weights, of this order. Φ(t) is taken to some 60 decimals.
+    pub(super) fn of(conditions: &mut Conditions, weights: &[Rational], order: usize) -> Self {
+        let weights = Scaled::to_decimals(weights);
+        let mut coefficients = |q: usize| -> Option<Vec<f64>> {
+            let of_order = trees().iter().enumerate().filter(|(_, tree)| tree.order == q);
+            let tau = |(k, tree): (usize, &Tree)| {
+                let (sum, scale) = conditions.elementary_weight(&weights, k);
+                let residual = Rational::new_raw(sum * tree.density - &scale, scale);
+                let parts = tree.density as f64 * tree.symmetry as f64;
+                residual.to_f64().unwrap_or(f64::NAN) / parts
+            };
+            (q <= MAX_ORDER).then(|| of_order.map(tau).collect())
+        };
+        let (principal, next) = (coefficients(order + 1), coefficients(order + 2));
         let largest = |all: &Vec<f64>| all.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
         Self {
-            principal: principal.as_ref().map(|all| euclidean(all)),
+            principal: principal.as_deref().map(euclidean),
             largest: principal.as_ref().map(largest),
-            next: next.as_ref().map(|all| euclidean(all)),
+            next: next.as_deref().map(euclidean),
         }
     }
-}
-
-fn coefficients(tableau: &Tableau<Rational>, order: usize) -> Option<Vec<f64>> {
-    let tau = |tree: TreeResidual| tree.residual.to_f64().unwrap_or(f64::NAN) / tree.sigma as f64;
-    (order <= MAX_ORDER).then(|| tableau.residuals(order).into_iter().map(tau).collect())
 }
 
 fn euclidean(values: &[f64]) -> f64 {

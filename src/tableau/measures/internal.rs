@@ -12,6 +12,8 @@ use std::ops::AddAssign;
 
 /// Points of R(z) = e^{iθ} between θ = 0 and π.
 const ANGLES: usize = 360;
+/// Iterations for the roots at one angle; from points near them some five are enough.
+const ITERATIONS: usize = 200;
 /// The largest rounding of R(z) on the boundary of the region with which that is followed.
 const ROUNDING: f64 = 1e-10;
 
@@ -147,7 +149,8 @@ fn on_region(r: &[f64], polynomials: &[Vec<f64>]) -> Option<f64> {
     for branch in curve_through_zero(&branches) {
         for (step, points) in branches.iter().enumerate() {
             let sum_of_sizes = evaluate(&sizes, points[branch].norm().into()).re;
-            if sum_of_sizes * f64::EPSILON > ROUNDING {
+            let followed = sum_of_sizes * f64::EPSILON < ROUNDING;
+            if !followed {
                 return None;
             }
             for q in polynomials {
@@ -217,9 +220,11 @@ fn golden_maximum(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
 fn starting_points(r: &[f64]) -> Vec<Complex64> {
     let degree = r.len().saturating_sub(1);
     let leading = r.last().copied().unwrap_or(1.0).abs();
-    let ratios = r.iter().rev().enumerate().skip(1);
-    let bound = ratios.map(|(k, c)| ((c.abs() + 1.0) / leading).powf(1.0 / k as f64));
-    let radius = bound.fold(0.0, f64::max);
+    // The constant is 1 - e^{iθ}.
+    let sizes = r.iter().enumerate().map(|(k, c)| if k == 0 { 2.0 } else { c.abs() });
+    let bounds = sizes.rev().enumerate().skip(1);
+    let bounds = bounds.map(|(k, c)| 2.0 * (c / leading).powf(1.0 / k as f64));
+    let radius = bounds.fold(0.0, f64::max);
     let angle = |k: usize| (2.0 * PI * k as f64 + 0.7) / degree as f64;
     (0..degree).map(|k| Complex64::from_polar(radius, angle(k))).collect()
 }
@@ -227,7 +232,7 @@ fn starting_points(r: &[f64]) -> Vec<Complex64> {
 /// All roots of R(z) = e^{iθ} at once (Aberth 1973), from points near them.
 fn solve(r: &[f64], slope: &[f64], angle: f64, points: &mut [Complex64]) {
     let target = Complex64::from_polar(1.0, angle);
-    for _ in 0..100 {
+    for _ in 0..ITERATIONS {
         let mut moved = 0.0f64;
         for k in 0..points.len() {
             let z = points[k];

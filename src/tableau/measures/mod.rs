@@ -22,6 +22,7 @@ pub use internal::Internal;
 pub use interval::StableIntervals;
 pub use region::{Rectangle, region};
 
+use super::order::Conditions;
 use super::{Rational, Tableau};
 use num_traits::ToPrimitive;
 use polynomial::Polynomial;
@@ -84,7 +85,8 @@ impl Measures {
 impl Tableau<Rational> {
     /// Measures the method.
     pub fn measures(&self) -> Measures {
-        let main = self.step_measures();
+        let mut conditions = Conditions::to_decimals(&self.a);
+        let main = self.step_measures(&mut conditions);
         let embedded = self.embedded.as_ref().map(|pair| {
             let step = Tableau {
                 b: pair.b_hat.clone(),
@@ -93,7 +95,7 @@ impl Tableau<Rational> {
                 shu_osher: None,
                 ..self.clone()
             };
-            step.step_measures()
+            step.step_measures(&mut conditions)
         });
         let float = |c: &Rational| c.to_f64().unwrap_or(f64::NAN);
         let r: Vec<f64> = main.polynomial.iter().map(float).collect();
@@ -108,22 +110,25 @@ impl Tableau<Rational> {
         }
     }
 
-    fn step_measures(&self) -> StepMeasures {
+    fn step_measures(&self, conditions: &mut Conditions) -> StepMeasures {
         let rounded = Rounded::of(self);
         let r = Polynomial::new(&rounded.coefficients);
         let (dispersion, dissipation) = dispersion::leading_terms(&rounded);
         let reduced = self.reduced();
+        let ssp = ssp::coefficient(&reduced);
         StepMeasures {
             order: self.order,
             real: interval::real(&rounded),
             imaginary: interval::imaginary(&rounded),
             disk: disk::radius(&r),
-            linear_ssp: ssp::linear(&r),
-            ssp: ssp::coefficient(&reduced),
+            // What is strongly stable is so on linear problems (Spijker 1983); the bound repairs an
+            // R whose zero of several fold rounding has parted.
+            linear_ssp: ssp::linear(&r).max(ssp),
+            ssp,
             contractivity: contractivity::radius(&reduced),
             dispersion,
             dissipation,
-            errors: ErrorNorms::of(self),
+            errors: ErrorNorms::of(conditions, &self.b, self.order),
             polynomial: rounded.coefficients,
         }
     }
