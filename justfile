@@ -7,7 +7,7 @@ check:
 test:
     cargo test --release
 
-# Value and gradient, against the rate of plain products
+# What benches/ times: gradient, score, derivatives, proofs, reading
 bench:
     cargo bench
 

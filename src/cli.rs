@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Neural networks read as ordinary differential equations, solved by the Runge-Kutta tableau you choose.
 #[derive(Parser, Debug)]
@@ -67,6 +67,18 @@ pub enum Verb {
     Check(Check),
     /// Write a model's data set as CSV
     Data(Data),
+    /// How fast a model's network is, beside plain matrix products of the same shape
+    ///
+    /// Times the network at its initial weights over all training samples of the model, or over
+    /// random samples of the same shape, on the threads of --threads. In between, faer's products of
+    /// a width x width matrix with width x batch numbers are timed on the same threads. Operations
+    /// are those of matrix products, 2 m n k each: forward once, gradient three times; for Jacobians
+    /// the field once and once more along each unit vector. Rates are taken at the median.
+    ///
+    /// The predicted time of the whole training is epochs x (updates x a gradient of the model's own
+    /// batch + scores of both parts of its data), all of them measured; the updates themselves,
+    /// checkpoints and figures are not in it, nor is an early stop.
+    Bench(Bench),
 }
 
 #[derive(Args, Debug)]
@@ -174,4 +186,31 @@ pub struct Data {
     /// Where to write the CSV (default: stdout)
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Bench {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// What is timed
+    #[arg(long, value_enum, default_value_t)]
+    pub what: Timed,
+    /// Random samples to take instead of the model's own training samples
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+    /// How often (default: for about 2 s, from 5 to 1000 times)
+    #[arg(long, value_name = "R")]
+    pub repeat: Option<usize>,
+}
+
+/// What `bench` times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Timed {
+    /// Mean loss over the batch and its gradient
+    #[default]
+    Gradient,
+    /// Mean loss over the batch alone
+    Forward,
+    /// df/dy at t = 0 at the state of every sample behind the opening
+    Jacobian,
 }

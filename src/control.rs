@@ -136,62 +136,43 @@ impl Controls {
         }
     }
 
-    /// w = sum p_i theta_i. `theta` holds the coefficients one after the other.
-    pub fn weights(row: &Row, theta: &[f64], w: &mut [f64]) {
-        w.fill(0.0);
-        for &(i, p) in row {
-            let theta = &theta[i * w.len()..(i + 1) * w.len()];
-            w.iter_mut().zip(theta).for_each(|(w, x)| *w += p * x);
-        }
-    }
-
-    /// The transpose of [`Controls::weights`]: gradient_i += p_i g.
-    pub fn pull_back(row: &Row, g: &[f64], gradient: &mut [f64]) {
-        for &(i, p) in row {
-            let gradient = &mut gradient[i * g.len()..(i + 1) * g.len()];
-            gradient.iter_mut().zip(g).for_each(|(a, x)| *a += p * x);
-        }
-    }
-
     /// 1/2 integral of |dw/dt|^2 over [0, horizon], and its gradient times `factor` added to `gradient`.
     /// For piecewise constant weights, whose derivative is a sum of jumps, the differences between the
     /// midpoints of cells stand for it.
     pub fn roughness(&self, theta: &[f64], factor: f64, gradient: &mut [f64]) -> f64 {
         let n = theta.len() / self.coefficients().max(1);
         let mut total = 0.0;
-        for (i, j, c) in self.roughness_terms() {
+        self.each_roughness(|i, j, c| {
             let (a, b) = (&theta[i * n..(i + 1) * n], &theta[j * n..(j + 1) * n]);
             total += 0.5 * c * a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
             let rows = gradient[i * n..(i + 1) * n].iter_mut().zip(b);
             rows.for_each(|(g, y)| *g += factor * c * y);
-        }
+        });
         total
     }
 
-    /// The entries (i, j, c_ij) of the symmetric matrix of the integrals of p_i' p_j'.
-    fn roughness_terms(&self) -> Vec<(usize, usize, f64)> {
+    /// Calls `each` with the entries (i, j, c_ij) of the symmetric matrix of the integrals of p_i' p_j'.
+    fn each_roughness(&self, mut each: impl FnMut(usize, usize, f64)) {
         match self.basis {
-            Basis::Constant => Vec::new(),
+            Basis::Constant => {}
             Basis::PiecewiseConstant { .. } | Basis::PiecewiseLinear { .. } => {
-                let coefficients = self.coefficients();
                 let slope = self.pieces() as f64 / self.horizon;
-                (1..coefficients)
-                    .flat_map(|j| {
-                        let i = j - 1;
-                        [(i, i, slope), (j, j, slope), (i, j, -slope), (j, i, -slope)]
-                    })
-                    .collect()
+                for j in 1..self.coefficients() {
+                    let i = j - 1;
+                    each(i, i, slope);
+                    each(j, j, slope);
+                    each(i, j, -slope);
+                    each(j, i, -slope);
+                }
             }
             Basis::Legendre { degree } => {
                 // Integral of P_i' P_j' over [-1, 1]: m (m + 1) with m the smaller index, if i + j is even.
-                let pairs = (0..=degree).flat_map(|i| (0..=degree).map(move |j| (i, j)));
-                pairs
-                    .filter(|(i, j)| (i + j) % 2 == 0)
-                    .map(|(i, j)| {
+                for i in 0..=degree {
+                    for j in (i % 2..=degree).step_by(2) {
                         let m = i.min(j) as f64;
-                        (i, j, m * (m + 1.0) * 2.0 / self.horizon)
-                    })
-                    .collect()
+                        each(i, j, m * (m + 1.0) * 2.0 / self.horizon);
+                    }
+                }
             }
         }
     }
@@ -224,15 +205,16 @@ mod tests {
         assert!((p3 - (5.0 * 0.064 - 1.2) / 2.0).abs() < 1e-15);
     }
 
+    /// w(t) of a field with one weight.
+    fn weight(controls: &Controls, theta: &[f64], t: f64) -> f64 {
+        controls.row(t, controls.piece(t)).iter().map(|&(i, p)| p * theta[i]).sum()
+    }
+
     #[test]
     fn linear_weights_are_their_nodes_and_straight_between() {
         let controls = Controls::new(Basis::PiecewiseLinear { nodes: 3 }, 2.0);
         let theta = [1.0, 5.0, 2.0];
-        let at = |t: f64| {
-            let mut w = [0.0];
-            Controls::weights(&controls.row(t, controls.piece(t)), &theta, &mut w);
-            w[0]
-        };
+        let at = |t: f64| weight(&controls, &theta, t);
         assert_eq!([at(0.0), at(0.25), at(1.0), at(1.5), at(2.0)], [1.0, 2.0, 5.0, 3.5, 2.0]);
         assert_eq!(controls.breaks().collect::<Vec<_>>(), [Break { t: 1.0, jump: false }]);
         assert!(controls.break_inside(0.0, 1.0).is_none());
@@ -251,21 +233,6 @@ mod tests {
     }
 
     #[test]
-    fn pull_back_is_the_transpose() {
-        for controls in all() {
-            let n = controls.coefficients();
-            let theta: Vec<f64> = (0..2 * n).map(|i| (i as f64).sin()).collect();
-            let row = controls.row(1.3, controls.piece(1.3));
-            let (mut w, mut back) = ([0.0; 2], vec![0.0; 2 * n]);
-            Controls::weights(&row, &theta, &mut w);
-            Controls::pull_back(&row, &[0.3, -2.0], &mut back);
-            let forth = 0.3 * w[0] - 2.0 * w[1];
-            let back: f64 = theta.iter().zip(&back).map(|(a, b)| a * b).sum();
-            assert!((forth - back).abs() < 1e-14);
-        }
-    }
-
-    #[test]
     fn roughness_is_the_integral_of_the_squared_slope() {
         for controls in all() {
             let n = controls.coefficients();
@@ -279,11 +246,7 @@ mod tests {
             }
             let cells = 80_000;
             let h = controls.horizon / f64::from(cells);
-            let at = |t: f64| {
-                let mut w = [0.0];
-                Controls::weights(&controls.row(t, controls.piece(t)), &theta, &mut w);
-                w[0]
-            };
+            let at = |t: f64| weight(&controls, &theta, t);
             let sum: f64 = (0..cells)
                 .map(|i| {
                     let t = f64::from(i) * h;

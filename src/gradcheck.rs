@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::data::{Dataset, Samples};
 use crate::field::{At, Pass, Workspace};
 use crate::network::{Engine, Network};
+use crate::solve::Time;
 use crate::train::{Cause, Failure, Fit, Objective, Part};
 
 /// Samples that are enough to see a wrong derivative.
@@ -315,9 +316,8 @@ fn transposes(
     let mut ws = Workspace::default();
     let mut rows = Vec::new();
     for (t, state) in chosen.into_iter().filter_map(|i| trace.get(i)) {
-        let row = flow.controls.row(*t, flow.controls.piece(*t));
-        crate::control::Controls::weights(&row, theta, &mut room[..field.n_weights()]);
-        field.prepare(*t, &mut room);
+        let time = Time { t: *t, row: flow.controls.row(*t, flow.controls.piece(*t)) };
+        flow.prepare_time(&time, theta, &mut room);
         let at = At { t: *t, prepared: &room, batch };
         let y: Vec<f64> =
             state.col_iter().flat_map(|c| c.iter().copied().collect::<Vec<_>>()).collect();

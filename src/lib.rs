@@ -49,11 +49,15 @@
 //!
 //! `buffer` is memory that grows once and begins on a cache line.
 //!
+//! [`measure`] has what a timing needs: quartiles, the rate of plain matrix products, the memory in use.
+//!
 //! [`atomic`] writes files that are the old ones or the new ones, never half of each; [`weights`] named tensors as
 //! safetensors files.
 //!
 //! [`field`] has f(t, y; w): the trait [`field::VectorField`] for fields of one's own, fields given by a formula, and
 //! the named architectures.
+//!
+//! [`jacobian`] has df/dy of a field at many states at once.
 //!
 //! [`solve`] takes the steps, forward and back, and knows at which times which weights are needed.
 //!
@@ -89,7 +93,9 @@ mod dialect;
 pub mod expr;
 pub mod field;
 pub mod gradcheck;
+pub mod jacobian;
 pub mod loss;
+pub mod measure;
 mod nearest;
 pub mod network;
 pub mod report;

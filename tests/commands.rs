@@ -386,3 +386,84 @@ fn what_cannot_be_typed_is_a_wrong_request() {
     refused(folder.path(), &["check", "m.ron", "--threads", "0"], "at least one thread");
     assert_eq!(kutta(folder.path(), &["--help"]).code, 0);
 }
+
+#[test]
+fn a_bench_times_what_is_asked_beside_plain_products() {
+    let folder = small(&[]);
+    let bench = |args: &[&str]| {
+        done(folder.path(), &[&["bench", "m.ron", "--repeat", "3", "--json"], args].concat()).json()
+    };
+    let mut work = Vec::new();
+    for what in ["gradient", "forward", "jacobian"] {
+        let value = bench(&["--what", what, "--threads", "2"]);
+        let positive = [
+            "median_ms",
+            "min_ms",
+            "lower_quartile_ms",
+            "upper_quartile_ms",
+            "gflops",
+            "matmul_gflops",
+            "fraction",
+            "predicted_training_seconds",
+        ];
+        for key in positive {
+            assert!(value[key].as_f64().is_some_and(|x| x > 0.0), "{what}, {key}: {value}");
+        }
+        let order = ["min_ms", "lower_quartile_ms", "median_ms", "upper_quartile_ms"];
+        assert!(order.map(|key| value[key].as_f64()).is_sorted(), "{value}");
+        assert_eq!((&value["what"], &value["method"]), (&what.into(), &"rk4".into()));
+        let counts = ["width", "batch", "steps", "stages", "threads", "repeat"];
+        assert_eq!(counts.map(|key| value[key].as_u64()), [4, 30, 4, 4, 2, 3].map(Some));
+        assert!(value["peak_memory_bytes"].is_u64() || !cfg!(target_os = "linux"), "{value}");
+        work.push(value["flop"].as_f64().unwrap());
+    }
+    // Opening, head, and a product for each of 4 stages of 4 steps; f and its slope along 4 directions.
+    let forward = 30.0 * f64::from(2 * 2 * 4 + 2 * 4 * 3 + 16 * 2 * 4 * 4);
+    assert_eq!(work, [3.0 * forward, forward, 30.0 * 5.0 * 32.0]);
+
+    for what in ["gradient", "forward", "jacobian"] {
+        assert_eq!(bench(&["--what", what, "--batch", "7"])["batch"], 7);
+    }
+    let text = done(folder.path(), &["bench", "m.ron", "--batch", "7", "--repeat", "2"]).stdout;
+    for part in ["gradient, median of 2", "4 of rk4 (4 stages)", "GFLOP/s", "whole training"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_bench_of_regression_draws_targets() {
+    let folder = small(&[
+        ("Peaks(classes: 3, train: 30, validation: 15)", "Flip(train: 20, validation: 0)"),
+        ("softmax", "squares"),
+    ]);
+    let args = ["bench", "m.ron", "--batch", "200", "--repeat", "1", "--json"];
+    assert_eq!(done(folder.path(), &args).json()["batch"], 200);
+}
+
+#[test]
+fn a_bench_that_means_nothing_is_refused() {
+    let folder = small(&[]);
+    refused(folder.path(), &["bench", "m.ron", "--repeat", "0"], "--repeat 0: nothing to time");
+    refused(folder.path(), &["bench", "m.ron", "--batch", "0"], "--batch 0: nothing to time");
+    let huge = ["bench", "m.ron", "--batch", "18446744073709551615"];
+    refused(folder.path(), &huge, "the limit is 8.6 GB; take --batch 153391689 or less");
+    let wide = ["bench", "m.ron", "--what", "jacobian", "--batch", "100000000"];
+    refused(folder.path(), &wide, "21.6 GB for its samples and Jacobians");
+    refused(folder.path(), &["bench", "m.ron", "--what", "gradeint"], "gradient");
+    assert_eq!(kutta(folder.path(), &["bench"]).code, 2);
+
+    // Times of numbers that are none are not reported.
+    let formula = r#"Formula(state: {"y": 4}, weights: {"K": Matrix(4, 4)}, rhs: {"y": "exp(9*exp(y.^2)) + K*y"})"#;
+    let folder = small(&[(r#""resnet""#, formula)]);
+    for what in ["gradient", "forward"] {
+        let Ran { code, stdout, stderr } =
+            kutta(folder.path(), &["bench", "m.ron", "--what", what, "--json"]);
+        assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+        assert!(stderr.contains("the state is not finite at time 0"), "{stderr}");
+    }
+    let formula = formula.replacen("exp(9*exp(y.^2))", "exp(exp(9 + y))", 1);
+    let folder = small(&[(r#""resnet""#, &formula)]);
+    let Ran { code, stderr, .. } = kutta(folder.path(), &["bench", "m.ron", "--what", "jacobian"]);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("the Jacobian at time 0, sample 0 is not finite"), "{stderr}");
+}

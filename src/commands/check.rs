@@ -126,7 +126,7 @@ fn check(path: &Path, overrides: &[String]) -> Result<Report, SpecError> {
         model: path.to_owned(),
         data: data_facts(&data),
         network: network_facts(&model, &network, &field, stages),
-        training: training_facts(&model, &network, &field, &data),
+        training: training_facts(&model, &network, &data),
         warnings: warnings(&model, &network, &data),
     })
 }
@@ -201,20 +201,11 @@ fn network_facts(
     }
 }
 
-fn training_facts(
-    model: &Model,
-    network: &Network,
-    field: &SymbolicField,
-    data: &Dataset,
-) -> TrainingFacts {
+fn training_facts(model: &Model, network: &Network, data: &Dataset) -> TrainingFacts {
     let (train, validation) = (data.train.count(), data.validation.count());
-    let flow = &network.flow;
-    // Opening and head are a product with a matrix each.
-    let matrices = network.layout().entries().iter().filter(|e| !e.field && e.shape().len() == 2);
-    let ends: usize = matrices.map(|entry| 2 * entry.rows * entry.cols).sum();
-    let forward = ends + flow.steps() * flow.stages() * field.kernel().flops();
+    let forward = forward_flops(network);
     let batch = model.training.batch.unwrap_or(train).min(train);
-    let block = Engine::new(network).block().min(batch);
+    let block = batch.div_ceil(Engine::new(network).blocks(batch, true));
     TrainingFacts {
         epochs: model.training.epochs,
         batch,
@@ -223,8 +214,13 @@ fn training_facts(
         gradient_flop: 3 * forward * train,
         evaluation_flop: forward * (train + validation),
         block_samples: block,
-        tape_bytes: flow.tape_rows() * block * size_of::<f64>(),
+        tape_bytes: network.flow.tape_rows() * block * size_of::<f64>(),
     }
+}
+
+/// Floating-point operations of the matrix products of a sample on its way forward.
+pub(super) fn forward_flops(network: &Network) -> usize {
+    network.work(1, false).map_or(0, |work| work.blocks.flop())
 }
 
 fn warnings(model: &Model, network: &Network, data: &Dataset) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What the verbs mean: one file each, from what was typed to a report.
 
+mod bench;
 mod check;
 mod data;
 mod evaluate;
@@ -90,6 +91,7 @@ pub fn run(cli: Cli) -> Result<(), Refusal> {
         Verb::New(args) => new::run(&args, &output),
         Verb::Check(args) => check::run(&args, &output),
         Verb::Data(args) => data::run(&args, &output),
+        Verb::Bench(args) => bench::run(&args, &output),
     })
 }
 

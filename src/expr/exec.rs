@@ -4,10 +4,11 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Arch, Simd, WithSimd};
 
+use super::blocks::{Blocks, Memory, Reader, Region, Run, Then};
+use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep};
 use super::functions;
 use super::graph::{Binary, Function};
-use super::plan::{Arg, Body, Fold, Place, Step, Tile, TileStep};
-use super::vector::{map1, map2, sum_into};
+use super::vector::{TERMS, bell_of, map_sum_then, map2, sum_into};
 use crate::buffer::Buffer;
 
 /// Memory that execution needs for itself; it grows to what is asked and stays.
@@ -16,7 +17,11 @@ pub struct Workspace {
     scratch: Buffer,
     temps: Buffer,
     folds: Buffer,
+    seeds: Buffer,
+    pub(super) held: Buffer,
     pub(super) weights: Buffer,
+    /// For a cotangent that a field wants as one block.
+    pub(crate) cotangent: Buffer,
     arch: Arch,
 }
 
@@ -32,6 +37,9 @@ impl Workspace {
             scratch: Buffer::default(),
             temps: Buffer::default(),
             folds: Buffer::default(),
+            seeds: Buffer::default(),
+            held: Buffer::default(),
+            cotangent: Buffer::default(),
             weights: Buffer::default(),
             arch: Arch::new(),
         }
@@ -41,135 +49,6 @@ impl Workspace {
     #[cfg(test)]
     pub fn with_arch(arch: Arch) -> Workspace {
         Workspace { arch, ..Workspace::new() }
-    }
-}
-
-/// The blocks of a call, each `rows * batch` long, a sample a column.
-#[derive(Default)]
-pub struct Memory<'a> {
-    pub state: &'a [f64],
-    /// Tangent or cotangent.
-    pub seed: &'a [f64],
-    /// The formula's value, where the adjoint reads it.
-    pub value: &'a [f64],
-    /// What the forward pass left, where the adjoint reads it.
-    pub kept: &'a [f64],
-    pub out: &'a mut [f64],
-    /// Where the forward pass leaves what the adjoint will read.
-    pub keep: &'a mut [f64],
-    /// Sums over samples, added to.
-    pub sums: &'a mut [f64],
-}
-
-/// The memory of a call, by place.
-struct Blocks<'a> {
-    state: &'a [f64],
-    seed: &'a [f64],
-    value: &'a [f64],
-    kept: &'a [f64],
-    prepared: &'a [f64],
-    out: &'a mut [f64],
-    keep: &'a mut [f64],
-    scratch: &'a mut [f64],
-    temps: &'a mut [f64],
-    /// Whether this is a pass that writes the kept rows.
-    keeps: bool,
-    batch: usize,
-    /// Numbers from one temporary tile to the next.
-    tile: usize,
-}
-
-/// A run of memory: which buffer, from where, how far apart columns are.
-#[derive(Clone, Copy, PartialEq)]
-struct Run {
-    buffer: Region,
-    start: usize,
-    stride: usize,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Region {
-    State,
-    Seed,
-    Value,
-    Kept,
-    Prepared,
-    Out,
-    Keep,
-    Scratch,
-    Temps,
-}
-
-impl Blocks<'_> {
-    /// Where rows of a place stand from a sample on.
-    #[inline(always)]
-    fn run(&self, place: Place, rows: usize, sample: usize) -> Run {
-        let (buffer, row, total) = match place {
-            Place::Temp(i) => {
-                return Run { buffer: Region::Temps, start: i * self.tile, stride: rows };
-            }
-            Place::Scratch(row) => {
-                let start = row * self.batch + rows * sample;
-                return Run { buffer: Region::Scratch, start, stride: rows };
-            }
-            Place::Kept(row) => {
-                // In a forward pass it is written and may be read again; in the adjoint it is only read.
-                let buffer = if self.keeps { Region::Keep } else { Region::Kept };
-                let start = row * self.batch + rows * sample;
-                return Run { buffer, start, stride: rows };
-            }
-            Place::State { row, total } => (Region::State, row, total),
-            Place::Seed { row, total } => (Region::Seed, row, total),
-            Place::Value { row, total } => (Region::Value, row, total),
-            Place::Out { row, total } => (Region::Out, row, total),
-        };
-        Run { buffer, start: row + total * sample, stride: total }
-    }
-
-    #[inline(always)]
-    fn whole(&self, buffer: Region) -> &[f64] {
-        match buffer {
-            Region::State => self.state,
-            Region::Seed => self.seed,
-            Region::Value => self.value,
-            Region::Kept => self.kept,
-            Region::Prepared => self.prepared,
-            Region::Out => self.out,
-            Region::Keep => self.keep,
-            Region::Scratch => self.scratch,
-            Region::Temps => self.temps,
-        }
-    }
-
-    fn matrix(&self, run: Run, rows: usize) -> MatRef<'_, f64> {
-        let slice = &self.whole(run.buffer)[run.start..];
-        let length = run.stride * (self.batch - 1) + rows;
-        MatRef::from_column_major_slice_with_stride(&slice[..length], rows, self.batch, run.stride)
-    }
-}
-
-impl<'a> Blocks<'a> {
-    /// Takes the buffer that is written out of the whole, so that the others can be read meanwhile.
-    #[inline(always)]
-    fn take(&mut self, buffer: Region) -> &'a mut [f64] {
-        match buffer {
-            Region::Out => std::mem::take(&mut self.out),
-            Region::Keep => std::mem::take(&mut self.keep),
-            Region::Scratch => std::mem::take(&mut self.scratch),
-            Region::Temps => std::mem::take(&mut self.temps),
-            _ => &mut [],
-        }
-    }
-
-    #[inline(always)]
-    fn put(&mut self, buffer: Region, slice: &'a mut [f64]) {
-        match buffer {
-            Region::Out => self.out = slice,
-            Region::Keep => self.keep = slice,
-            Region::Scratch => self.scratch = slice,
-            Region::Temps => self.temps = slice,
-            _ => {}
-        }
     }
 }
 
@@ -185,26 +64,54 @@ pub(super) fn run(
     if batch == 0 {
         return;
     }
-    let Workspace { scratch, temps, folds, arch, .. } = workspace;
+    let Workspace { scratch, temps, folds, seeds, arch, .. } = workspace;
     let wanted_temps = body.steps.iter().map(|s| match s {
         Step::Loop { temps, .. } => *temps,
         _ => 0,
     });
     let scratch = scratch.sized(body.scratch * batch);
     let temps = temps.sized(wanted_temps.max().unwrap_or(0) * tile);
-    let sums = memory.sums;
+    let Memory { series, sums, held, .. } = memory;
+    let mut seed: &[f64] = &[];
+    match body.seeding {
+        Seeding::Tile => {}
+        Seeding::Block => {
+            seed = match memory.seed.block() {
+                Some(block) => block,
+                None => {
+                    let block = seeds.sized(memory.seed.length());
+                    memory.seed.write(block);
+                    block
+                }
+            };
+        }
+        Seeding::Held => {
+            let n = memory.seed.length();
+            memory.seed.write(&mut held[series.at * n..(series.at + 1) * n]);
+        }
+    }
+    let nothing = Then { next: &mut [], own: 0.0, sum: memory.seed };
+    let (then, after) = match body.then {
+        true => (memory.then.unwrap_or(nothing), None),
+        false => (nothing, memory.then),
+    };
     let mut blocks = Blocks {
         keeps: !memory.keep.is_empty(),
         state: memory.state,
-        seed: memory.seed,
+        seed,
         value: memory.value,
         kept: memory.kept,
         prepared,
         out: memory.out,
         keep: memory.keep,
+        held,
+        next: then.next,
+        combination: then.sum,
+        own: then.own,
         scratch,
         temps,
         batch,
+        series,
         tile,
     };
     for step in &body.steps {
@@ -221,7 +128,7 @@ pub(super) fn run(
                 let length = to.stride * (batch - 1) + rows;
                 let (out, after) = rest.split_at_mut(length);
                 let right = if from.buffer != to.buffer {
-                    blocks.matrix(from, right_rows)
+                    blocks.matrix(from, right_rows, batch)
                 } else {
                     let length = from.stride * (batch - 1) + right_rows;
                     let slice = if from.start < to.start {
@@ -242,26 +149,49 @@ pub(super) fn run(
                 matmul(out, Accum::Replace, left, right, 1.0, Par::Seq);
                 blocks.put(to.buffer, buffer);
             }
-            &Step::Outer { into, left, rows, right, cols } => {
-                let u = blocks.matrix(blocks.run(left, rows, 0), rows);
-                let v = blocks.matrix(blocks.run(right, cols, 0), cols);
-                let sum = &mut sums[into..into + rows * cols];
-                let sum = MatMut::from_column_major_slice_mut(sum, rows, cols);
-                matmul(sum, Accum::Add, u, v.transpose(), 1.0, Par::Seq);
-            }
+            Step::Outer(outer) => add_outer(outer, &blocks, sums, batch),
             Step::Loop { tiles, folds: wanted, .. } => {
                 let folds = folds.zeroed(wanted.len() * tile);
                 arch.dispatch(TileLoop { blocks: &mut blocks, tiles, columns, folds });
                 for (fold, sum) in wanted.iter().zip(folds.chunks_exact(tile)) {
-                    fold_into(fold, columns, sum, sums);
+                    fold_into(fold, columns, sum, sums, series.fresh);
                 }
             }
         }
     }
+    if let Some(then) = after {
+        then.apply(blocks.out);
+    }
 }
 
-fn fold_into(fold: &Fold, columns: usize, tile: &[f64], sums: &mut [f64]) {
+/// The products of a body over all evaluations of a series.
+pub(super) fn sum_held(body: &Body, batch: usize, memory: Memory<'_>) {
+    if batch == 0 {
+        return;
+    }
+    let Memory { state, value, kept, held, sums, series, .. } = memory;
+    let blocks = Blocks { state, value, kept, held, series, batch, ..Blocks::default() };
+    for outer in &body.outers {
+        add_outer(outer, &blocks, sums, batch * series.of);
+    }
+}
+
+/// `columns` are the samples, of one evaluation or of all of a series.
+fn add_outer(outer: &Outer, blocks: &Blocks<'_>, sums: &mut [f64], columns: usize) {
+    let &Outer { into, left, rows, right, cols, opens } = outer;
+    let u = blocks.matrix(blocks.run(left, rows, 0), rows, columns);
+    let v = blocks.matrix(blocks.run(right, cols, 0), cols, columns);
+    let sum = &mut sums[into..into + rows * cols];
+    let sum = MatMut::from_column_major_slice_mut(sum, rows, cols);
+    let accum = if opens && blocks.series.fresh { Accum::Replace } else { Accum::Add };
+    matmul(sum, accum, u, v.transpose(), 1.0, Par::Seq);
+}
+
+fn fold_into(fold: &Fold, columns: usize, tile: &[f64], sums: &mut [f64], fresh: bool) {
     let sums = &mut sums[fold.into..fold.into + fold.into_rows];
+    if fold.opens && fresh {
+        sums.fill(0.0);
+    }
     for column in tile[..fold.rows * columns].chunks_exact(fold.rows) {
         match sums {
             [one] => *one += column.iter().sum::<f64>(),
@@ -301,37 +231,6 @@ impl TileLoop<'_, '_> {
     }
 }
 
-/// Reads arguments while the destination's buffer is taken out.
-struct Reader<'r, 'b> {
-    blocks: &'r Blocks<'b>,
-    sample: usize,
-    to: Run,
-    before: &'r [f64],
-    after: &'r [f64],
-    length: usize,
-}
-
-impl Reader<'_, '_> {
-    /// `length` numbers of an argument; `None` where they are the destination itself.
-    #[inline(always)]
-    fn get(&self, arg: Arg, rows: usize, length: usize) -> Option<&[f64]> {
-        let run = match arg {
-            Arg::Repeated(start) => return Some(&self.blocks.prepared[start..start + length]),
-            Arg::At(place) => self.blocks.run(place, rows, self.sample),
-        };
-        if run.buffer != self.to.buffer {
-            Some(&self.blocks.whole(run.buffer)[run.start..run.start + length])
-        } else if run.start == self.to.start {
-            None
-        } else if run.start < self.to.start {
-            Some(&self.before[run.start..run.start + length])
-        } else {
-            let at = run.start - (self.to.start + self.length);
-            Some(&self.after[at..at + length])
-        }
-    }
-}
-
 #[inline(always)]
 fn tile<const FMA: bool>(
     blocks: &mut Blocks<'_>,
@@ -365,6 +264,14 @@ fn tile<const FMA: bool>(
         blocks.put(to.buffer, buffer);
         return;
     }
+    if step.to == Place::Next && blocks.next.is_empty() {
+        return;
+    }
+    // This one writes to two places.
+    let next: &mut [f64] = match step.tile {
+        Tile::MapSumThen(..) => std::mem::take(&mut blocks.next),
+        _ => &mut [],
+    };
     let to = blocks.run(step.to, rows, sample);
     let buffer = blocks.take(to.buffer);
     let (before, rest) = buffer.split_at_mut(to.start);
@@ -372,14 +279,52 @@ fn tile<const FMA: bool>(
     let reader = Reader { blocks, sample, to, before, after, length };
     let get = |arg: Arg| reader.get(arg, rows, length);
     match &step.tile {
+        Tile::Cotangent => {
+            sum_into(dst, 0.0, 0.0, blocks.combination.terms(rows * sample, length));
+        }
+        &Tile::Then(value) => {
+            let own = get(value).map(|k| (blocks.own, k)).filter(|own| own.0 != 0.0);
+            let others = blocks.combination.terms(rows * sample, length);
+            sum_into(dst, 0.0, 0.0, others.chain(own));
+        }
         Tile::Sum { constant, terms } => {
             let old: f64 = terms.iter().filter(|t| get(t.1).is_none()).map(|t| t.0).sum();
             let others = terms.iter().filter_map(|&(c, arg)| get(arg).map(|x| (c, x)));
             sum_into(dst, old, *constant, others);
         }
-        &Tile::Map(f, a) => map::<FMA>(dst, f, get(a)),
+        &Tile::MapSumThen(f, a, b) => {
+            let from = rows * sample;
+            let terms = blocks.combination.terms(from, length);
+            let next = next.get_mut(from..from + length);
+            match (get(a), get(b), next) {
+                (None, Some(b), Some(next)) => {
+                    fused_map_sum::<FMA>(dst, f, b, next, blocks.own, terms);
+                }
+                (a, b, next) => {
+                    map_sum::<FMA>(dst, f, a, b);
+                    if let Some(next) = next {
+                        sum_into(next, 0.0, 0.0, terms.chain([(blocks.own, &*dst)]));
+                    }
+                }
+            }
+        }
+        &Tile::BellOf(a, fold) => {
+            let terms = blocks.combination.terms(rows * sample, length);
+            let start = fold * blocks.tile;
+            let sums = &mut folds[start..start + length];
+            // It never stands where its result does.
+            let a = get(a).unwrap_or(&[]);
+            if blocks.combination.rest.len() < TERMS {
+                bell_of(dst, a, terms, sums);
+            } else {
+                sum_into(dst, 0.0, 0.0, terms);
+                map2(dst, None, Some(a), |u, a| u * (1.0 - a * a));
+                map2(sums, None, Some(dst), |sum, u| sum + u);
+            }
+        }
+        &Tile::Map(f, a) => functions::map::<FMA>(dst, f, get(a)),
         &Tile::MapSum(f, a, b) => map_sum::<FMA>(dst, f, get(a), get(b)),
-        &Tile::Power(a, p) => map1(dst, get(a), |x| functions::power(x, p)),
+        &Tile::Power(a, p) => functions::map_power(dst, get(a), p),
         &Tile::Binary(op, a, b) => {
             let (a, b) = (get(a), get(b));
             match op {
@@ -419,16 +364,36 @@ fn tile<const FMA: bool>(
         Tile::Accumulate(..) | Tile::Scatter(..) => {}
     }
     blocks.put(to.buffer, buffer);
+    if !next.is_empty() {
+        blocks.next = next;
+    }
 }
 
 #[inline(always)]
-fn map<const FMA: bool>(dst: &mut [f64], f: Function, a: Option<&[f64]>) {
-    macro_rules! each {
+fn fused_map_sum<'a, const FMA: bool>(
+    dst: &mut [f64],
+    f: Function,
+    b: &[f64],
+    next: &mut [f64],
+    own: f64,
+    terms: impl Iterator<Item = (f64, &'a [f64])>,
+) {
+    // The function is a constant where the loop is compiled.
+    macro_rules! by_name {
         ($($name:ident)*) => {
-            match f { $(Function::$name => map1(dst, a, |x| functions::apply::<FMA>(Function::$name, x)),)* }
+            match f {
+                $(Function::$name => {
+                    map_sum_then::<FMA>(dst, Function::$name, b, next, own, terms);
+                })*
+                _ => {
+                    map_sum::<FMA>(dst, f, None, Some(b));
+                    sum_into(next, 0.0, 0.0, terms);
+                    map2(next, None, Some(dst), |next, k| next + own * k);
+                }
+            }
         };
     }
-    each!(Tanh Relu Step Sigmoid Softplus NormalCdf Sin Cos Exp Log Sqrt);
+    by_name!(Tanh Sigmoid Relu);
 }
 
 #[inline(always)]
@@ -439,7 +404,7 @@ fn map_sum<const FMA: bool>(dst: &mut [f64], f: Function, a: Option<&[f64]>, b: 
         Function::Sigmoid => map2(dst, a, b, |x, y| functions::sigmoid::<FMA>(x + y)),
         _ => {
             map2(dst, a, b, |x, y| x + y);
-            map::<FMA>(dst, f, None);
+            functions::map::<FMA>(dst, f, None);
         }
     }
 }

@@ -1,13 +1,17 @@
 //! A formula made ready: value, derivatives, and the plans that compute them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use super::blocks::Memory;
+use super::body::{Body, Place, Seeding};
 use super::derive::{cotangents, tangents};
-use super::exec::{self, Memory, Workspace};
+use super::exec::{self, Workspace};
 use super::graph::{Function, Graph, Input, Node, Op, Shape};
 use super::lower::lower;
-use super::plan::{Body, Place, Planner, Prepared, TILE, Wanted};
+use super::plan::{Planner, Prepared, TILE, Wanted};
+use super::reverse::{Known, Sums};
 use super::weights::{At, WeightProgram};
+use super::work::{self, Call, Work};
 use super::{ExprError, Formula};
 use crate::buffer::LINE;
 
@@ -151,7 +155,11 @@ impl Kernel {
             .collect();
 
         let mut given: HashMap<Node, Place> = state_places.iter().copied().collect();
-        given.extend(places(&seeds, &out_blocks, |row, total| Place::Seed { row, total }));
+        let cotangent: Vec<(Node, usize, usize)> = {
+            let total: usize = out_blocks.iter().sum();
+            let rows = out_blocks.iter().scan(0, |row, n| Some(std::mem::replace(row, *row + n)));
+            seeds.iter().zip(rows).map(|(&seed, row)| (seed, row, total)).collect()
+        };
         let targets: Vec<Node> = adjoint_outputs
             .iter()
             .map(|o| o.0)
@@ -176,13 +184,18 @@ impl Kernel {
         };
         let mut planner = Planner { graph: &graph, prepared: &mut prepared, columns };
         let state_given: HashMap<Node, Place> = state_places.iter().copied().collect();
+        let then = match derived.value.as_slice() {
+            &[value] => Some(value),
+            _ => None,
+        };
         let forward = Wanted {
             outputs: places(&derived.value, &out_blocks, out),
             given: state_given.clone(),
             keep: kept,
-            sums: Vec::new(),
+            then,
+            ..Wanted::default()
         };
-        let forward = planner.body(&forward).ok_or_else(unplanned)?;
+        let forward = planner.body(forward).ok_or_else(unplanned)?;
         let mut tangent_given = state_given;
         tangent_given
             .extend(places(&directions, &state_rows, |row, total| Place::Seed { row, total }));
@@ -191,14 +204,16 @@ impl Kernel {
             given: tangent_given,
             ..Wanted::default()
         };
-        let tangent = planner.body(&tangent).ok_or_else(unplanned)?;
+        let tangent = planner.body(tangent).ok_or_else(unplanned)?;
         let adjoint = Wanted {
             outputs: adjoint_outputs,
             given,
             sums: sums.contributions.clone(),
+            cotangent,
+            kept: n_kept,
             ..Wanted::default()
         };
-        let adjoint = planner.body(&adjoint).ok_or_else(unplanned)?;
+        let adjoint = planner.body(adjoint).ok_or_else(unplanned)?;
 
         // From sums to gradients, on prepared numbers (given 0) and sums (given 1).
         let mut gather = WeightProgram::new(0);
@@ -270,6 +285,11 @@ impl Kernel {
         self.n_kept
     }
 
+    /// Numbers a sample that the adjoint holds back for products over a series of evaluations.
+    pub fn n_held(&self) -> usize {
+        self.adjoint.held
+    }
+
     /// Numbers summed over samples by the adjoint.
     pub fn n_sums(&self) -> usize {
         self.n_sums
@@ -282,18 +302,39 @@ impl Kernel {
         whole == self.n_sums && whole == self.n_weights() && in_place
     }
 
-    /// Floating-point operations of the value for one sample: 2 m n for each product of an m x n matrix with a
-    /// state; what is elementwise or done once a time is not counted.
-    pub fn flops(&self) -> usize {
-        let product = |node: &Node| match self.graph.op(*node) {
-            Op::Product { left, left_t, .. } if self.graph.shape(*node).samples => {
-                let left = self.graph.shape(left);
-                let inner = if left_t { left.rows } else { left.cols };
-                2 * self.graph.shape(*node).len() * inner
+    /// The work of a call, by the plan.
+    pub fn work(&self, call: Call) -> Work {
+        let rows = self.out_rows;
+        match call {
+            Call::Value { batch, then } => {
+                let mut work = self.forward.work(batch, self.columns, then);
+                if let (false, Some(terms)) = (self.forward.then, then) {
+                    work += work::combination(rows * batch, terms + 1);
+                }
+                work
             }
-            _ => 0,
-        };
-        self.behind_value().iter().map(product).sum()
+            Call::Pull { batch, terms } => {
+                let mut work = self.adjoint.work(batch, self.columns, Some(terms));
+                // Elsewhere than in a loop the cotangent is formed first.
+                if self.adjoint.seeding != Seeding::Tile {
+                    work += work::combination(rows * batch, terms);
+                }
+                work
+            }
+            Call::Held { columns } => self.adjoint.held_work(columns),
+            Call::Prepare => {
+                let mut work = self.prepared.program.work();
+                let repeated: usize = self.prepared.repeats.iter().map(|r| r.tile).sum();
+                work += Work::moved(2 * repeated, self.prepared.repeats.len());
+                work
+            }
+            Call::Gather => {
+                let mut work = self.gather.work();
+                let numbers: usize = self.gradients.iter().map(|g| g.1).sum();
+                work += Work::moved(3 * numbers, self.gradients.len());
+                work
+            }
+        }
     }
 
     /// Whether the value has kinks or jumps: relu, step and what is made of them.
@@ -302,6 +343,11 @@ impl Kernel {
             matches!(self.graph.op(*node), Op::Map(Function::Relu | Function::Step, _))
         };
         self.behind_value().iter().any(kink)
+    }
+
+    /// Whether t stands in the value.
+    pub fn depends_on_time(&self) -> bool {
+        self.behind_value().iter().any(|n| self.graph.op(*n) == Op::Time)
     }
 
     fn behind_value(&self) -> Vec<Node> {
@@ -332,7 +378,36 @@ impl Kernel {
 
     /// out = (df/dy)' seed, and sums += what the gradient of the weights needs of these samples.
     pub fn adjoint(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
+        let mut held = std::mem::take(&mut ws.held);
+        let Memory { state, seed, value, kept, out, sums, series, .. } = memory;
+        let room = held.sized(self.n_held() * batch);
+        let first = Memory {
+            state,
+            seed,
+            value,
+            kept,
+            out,
+            held: &mut *room,
+            sums: &mut *sums,
+            series,
+            ..Memory::default()
+        };
+        self.pull(prepared, batch, first, ws);
+        let rest = Memory { state, value, kept, held: room, sums, series, ..Memory::default() };
+        self.sum_held(batch, rest);
+        ws.held = held;
+    }
+
+    /// [`Kernel::adjoint`] of one evaluation of a series, but for the sums that are held back
+    /// ([`Kernel::n_held`] numbers a sample) until [`Kernel::sum_held`].
+    pub fn pull(&self, prepared: &[f64], batch: usize, memory: Memory<'_>, ws: &mut Workspace) {
         exec::run(&self.adjoint, prepared, batch, (self.columns, self.tile), memory, ws);
+    }
+
+    /// Adds what [`Kernel::pull`] held back, for all evaluations of a series: their states, values and kept
+    /// numbers stand side by side.
+    pub fn sum_held(&self, batch: usize, memory: Memory<'_>) {
+        exec::sum_held(&self.adjoint, batch, memory);
     }
 
     /// gradient += (df/dw)' seed, from the sums over samples.
@@ -368,114 +443,10 @@ fn gather_reads(graph: &Graph, node: Node) -> bool {
     !graph.shape(node).samples && behind.iter().all(|&n| !graph.shape(n).samples)
 }
 
-/// The sums over samples behind some weight-like nodes. Sums that are only added share one place.
-#[derive(Default)]
-struct Sums {
-    /// Nodes whose value is in the sums.
-    places: Vec<(Node, usize)>,
-    /// Nodes that add to a place.
-    contributions: Vec<(Node, usize)>,
-    length: usize,
-}
-
-impl Sums {
-    fn collect(&mut self, graph: &Graph, targets: &[Node]) {
-        let crosses =
-            |n: Node| !graph.shape(n).samples && graph.op(n).args().any(|a| graph.shape(a).samples);
-        let needed = graph.needed(targets, crosses);
-        let mut uses: HashMap<Node, usize> = HashMap::new();
-        for &node in needed.iter().filter(|&&n| !crosses(n)) {
-            graph.op(node).args().for_each(|a| *uses.entry(a).or_default() += 1);
-        }
-        targets.iter().for_each(|&t| *uses.entry(t).or_default() += 1);
-        // Gradients that are sums themselves come first, in the order of the weights; then, from the last to
-        // the first, so that an addition of sums comes before its terms, what other gradients are made of.
-        let mut place_of: HashMap<Node, usize> = HashMap::new();
-        for &node in targets.iter().chain(needed.iter().rev()) {
-            if self.places.iter().any(|p| p.0 == node) {
-                continue;
-            }
-            let mut terms = vec![node];
-            let mut leaves = Vec::new();
-            while let Some(term) = terms.pop() {
-                let once = term == node || uses.get(&term) == Some(&1);
-                match graph.op(term) {
-                    _ if crosses(term) && once && !place_of.contains_key(&term) => {
-                        leaves.push(term)
-                    }
-                    Op::Binary(super::graph::Binary::Add, a, b) if once && a != b => {
-                        terms.extend([a, b]);
-                    }
-                    _ => {
-                        leaves.clear();
-                        break;
-                    }
-                }
-            }
-            if leaves.is_empty() {
-                continue;
-            }
-            let at = self.length;
-            self.length += graph.shape(node).len();
-            self.places.push((node, at));
-            for leaf in leaves {
-                place_of.insert(leaf, at);
-                self.contributions.push((leaf, at));
-            }
-        }
-    }
-}
-
-/// What of the forward pass the adjoint can have.
-struct Known<'a> {
-    graph: &'a Graph,
-    forward: Vec<Node>,
-}
-
-impl Known<'_> {
-    /// Walks from the adjoint's targets to values of the forward pass: the formula's own value is given
-    /// back, products and functions are kept, cheap operations are done again.
-    fn split(
-        &self,
-        targets: &[Node],
-        values: &[(Node, Place)],
-        given: &HashMap<Node, Place>,
-    ) -> (Vec<(Node, Place)>, Vec<Node>) {
-        let graph = self.graph;
-        let forward: HashSet<Node> = self.forward.iter().copied().collect();
-        let (mut used, mut keep) = (Vec::new(), Vec::new());
-        let mut seen = HashSet::new();
-        let mut open = targets.to_vec();
-        while let Some(node) = open.pop() {
-            if !seen.insert(node) || given.contains_key(&node) {
-                continue;
-            }
-            if forward.contains(&node) && graph.shape(node).samples {
-                let whole =
-                    values.iter().find(|v| v.0 == node && v.1.contiguous(graph.shape(node).rows));
-                if let Some(&value) = whole {
-                    used.push(value);
-                    continue;
-                }
-                let costly = match graph.op(node) {
-                    Op::Map(f, _) => f != Function::Step,
-                    Op::Product { .. } | Op::Power(..) => true,
-                    _ => false,
-                };
-                if costly {
-                    keep.push(node);
-                    continue;
-                }
-            }
-            open.extend(graph.op(node).args());
-        }
-        keep.sort();
-        (used, keep)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::expr::tests::formula;
 
@@ -483,16 +454,40 @@ mod tests {
         Kernel::new(formula(&[("y", 4)], weights, &[], &[rhs]), true).unwrap()
     }
 
+    fn value(weights: &[(&str, usize, usize)], rhs: &str) -> Work {
+        kernel(weights, rhs).work(Call::Value { batch: 1, then: None })
+    }
+
     #[test]
     fn products_with_the_state_are_counted_and_no_others() {
         let narrow = [("A", 4, 2), ("B", 2, 4)];
         for (rhs, products) in [("A*(B*y)", 2 * (2 * 4 + 4 * 2)), ("(A*B)*y", 2 * 4 * 4)] {
-            assert_eq!(kernel(&narrow, rhs).flops(), products, "{rhs}");
+            assert_eq!(value(&narrow, rhs).flop(), products, "{rhs}");
         }
         // A transposed matrix has as many products, and one that stands twice is formed once.
         let square = [("K", 4, 4)];
-        assert_eq!(kernel(&square, "K'*tanh(K*y) + K*y").flops(), 2 * 2 * 4 * 4);
-        assert_eq!(kernel(&square, "tanh(y) .* y").flops(), 0);
+        assert_eq!(value(&square, "K'*tanh(K*y) + K*y").flop(), 2 * 2 * 4 * 4);
+        assert_eq!(value(&square, "tanh(y) .* y").flop(), 0);
+    }
+
+    #[test]
+    fn the_work_of_tanh_is_what_its_loops_do() {
+        let kernel = kernel(&[("K", 4, 4), ("b", 4, 1)], "tanh(K*y + b)");
+        let batch = 10;
+        let value = kernel.work(Call::Value { batch, then: Some(2) });
+        assert_eq!(value.flop(), 2 * 4 * 4 * batch);
+        assert_eq!(value.functions, BTreeMap::from([("tanh", 4 * batch)]));
+        // tanh(Ky + b) reads two and writes one; next = k + two terms reads two and writes one.
+        assert_eq!((value.numbers, value.calls), (4 * batch * (3 + 3), 2));
+        // Five terms beside the value are two passes, the second reads and writes next again.
+        let five = kernel.work(Call::Value { batch, then: Some(5) });
+        assert_eq!(five.numbers, 4 * batch * (3 + 5 + 2 + 1));
+
+        // Back: K'z, and z y' for all evaluations of a series.
+        let back = kernel.work(Call::Pull { batch, terms: 1 });
+        assert_eq!((back.flop(), back.evaluations()), (2 * 4 * 4 * batch, 0));
+        let held = kernel.work(Call::Held { columns: 3 * batch });
+        assert_eq!((held.flop(), held.calls), (2 * 4 * 4 * 3 * batch, 1));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! text -> syntax tree -> graph (shapes, shared subexpressions) -> derivatives in the same graph -> plan -> numbers
 //! ```
 
+mod blocks;
+mod body;
 mod derive;
 mod error;
 mod exec;
@@ -12,25 +14,31 @@ mod functions;
 mod graph;
 mod kernel;
 mod lower;
+mod place;
 mod plan;
 mod print;
 #[cfg(test)]
 mod print_tests;
 mod printer;
+mod reverse;
 mod syntax;
 pub mod vector;
 mod weights;
+pub mod work;
 mod written;
 
 #[cfg(test)]
 mod tests;
 
+pub use blocks::{Memory, Series, Then};
 pub use error::ExprError;
-pub use exec::{Memory, Workspace};
+pub use exec::Workspace;
 pub use graph::Function;
 pub use kernel::Kernel;
 pub use lower::function_names;
 pub use print::Shown;
+pub use vector::Combination;
+pub use work::{Call, Product, ProductKind, Work};
 
 /// A block of rows of the state (or of an input or output) with its name.
 #[derive(Clone, Debug, PartialEq)]

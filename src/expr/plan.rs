@@ -5,140 +5,15 @@
 //! operations between them, tile by tile, so that intermediate values never leave the first cache.
 //! Products are written where the loop that follows leaves its result.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::graph::{Binary, Function, Graph, Node, Op};
+use super::body::{Arg, Body, Fold, Outer, Place, Seeding, Step, Tile, TileStep, fused};
+use super::graph::{Binary, Graph, Input, Node, Op};
+use super::place::{Work, bell_of};
 use super::weights::{At, WeightProgram};
 
 /// Elements of a tile: a few of them fit the first cache together, and the work on one pays for its dispatch.
 pub(super) const TILE: usize = 512;
-
-/// Where the rows of a block of samples stand. Offsets are rows; `total` rows make a column there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Place {
-    /// A tile of the loop's own.
-    Temp(usize),
-    Scratch(usize),
-    /// What the forward pass leaves for the adjoint.
-    Kept(usize),
-    State {
-        row: usize,
-        total: usize,
-    },
-    /// The tangent or cotangent that comes in.
-    Seed {
-        row: usize,
-        total: usize,
-    },
-    /// The formula's value, given back to the adjoint.
-    Value {
-        row: usize,
-        total: usize,
-    },
-    Out {
-        row: usize,
-        total: usize,
-    },
-}
-
-impl Place {
-    /// Whether `rows` rows there are one run of memory for all samples.
-    pub fn contiguous(self, rows: usize) -> bool {
-        match self {
-            Place::Temp(_) | Place::Scratch(_) | Place::Kept(_) => true,
-            Place::State { total, .. }
-            | Place::Seed { total, .. }
-            | Place::Value { total, .. }
-            | Place::Out { total, .. } => total == rows,
-        }
-    }
-}
-
-/// An argument of a tile operation.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Arg {
-    At(Place),
-    /// A vector or number of the weights, repeated over a tile at this place of the prepared numbers.
-    Repeated(usize),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Tile {
-    /// constant + sum c_k x_k
-    Sum {
-        constant: f64,
-        terms: Vec<(f64, Arg)>,
-    },
-    Map(Function, Arg),
-    /// f(a + b)
-    MapSum(Function, Arg, Arg),
-    Power(Arg, f64),
-    Binary(Binary, Arg, Arg),
-    /// u (1 - a^2): back through tanh
-    Bell(Arg, Arg),
-    /// One row repeated over the destination's rows.
-    Spread(Arg),
-    /// The sum over `from` rows, in one row.
-    RowSum {
-        from: usize,
-        of: Arg,
-    },
-    /// Adds to the sum over samples with this number; `fold` rows remain.
-    Accumulate(usize, Arg),
-    /// To and from places where rows are not one run of memory.
-    Gather(Place),
-    Scatter(Place, Arg),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct TileStep {
-    pub to: Place,
-    pub rows: usize,
-    pub tile: Tile,
-}
-
-/// A sum over samples that grows during a loop, folded into the sums at its end.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Fold {
-    pub rows: usize,
-    pub into: usize,
-    pub into_rows: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Step {
-    Product {
-        to: Place,
-        rows: usize,
-        left: usize,
-        left_rows: usize,
-        left_cols: usize,
-        left_t: bool,
-        right: Place,
-        right_rows: usize,
-    },
-    /// sums[into] += u v', summed over samples
-    Outer {
-        into: usize,
-        left: Place,
-        rows: usize,
-        right: Place,
-        cols: usize,
-    },
-    Loop {
-        tiles: Vec<TileStep>,
-        folds: Vec<Fold>,
-        temps: usize,
-    },
-}
-
-/// What is executed on a block.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Body {
-    pub steps: Vec<Step>,
-    /// Rows of scratch memory.
-    pub scratch: usize,
-}
 
 /// A weight-like value repeated over a tile.
 #[derive(Clone, Debug)]
@@ -201,6 +76,12 @@ pub(super) struct Wanted {
     pub keep: Vec<(Node, Place)>,
     /// Sums over samples: the node and its place among the sums.
     pub sums: Vec<(Node, usize)>,
+    /// The blocks of the cotangent, which may come in as a combination: node, first row, rows of all.
+    pub cotangent: Vec<(Node, usize, usize)>,
+    /// The value, if it is one block: a combination may go on from it.
+    pub then: Option<Node>,
+    /// Rows that are kept of the forward pass.
+    pub kept: usize,
 }
 
 /// Makes bodies that share prepared numbers. `columns` samples make a tile.
@@ -214,16 +95,43 @@ pub(super) struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    pub fn body(&mut self, wanted: &Wanted) -> Option<Body> {
-        let mut work = Work::new(self.graph, wanted);
-        work.place_all(wanted);
-        let last = work.phase.values().copied().max().unwrap_or(0);
-        let mut steps = Vec::new();
-        for phase in 0..=last {
-            self.products(&work, wanted, phase, &mut steps)?;
-            self.tiles(&work, wanted, phase, phase == last, &mut steps)?;
+    pub fn body(&mut self, mut wanted: Wanted) -> Option<Body> {
+        let seeding = self.seeding(&mut wanted);
+        let mut work = Work::new(self.graph, &wanted);
+        if seeding == Seeding::Held {
+            work.held = wanted.cotangent.first().map_or(0, |seed| seed.2);
         }
-        Some(Body { steps, scratch: work.scratch })
+        work.place_all(&wanted);
+        let last = work.phase.values().copied().max().unwrap_or(0);
+        let mut body = Body { seeding, then: wanted.then.is_some(), ..Body::default() };
+        for phase in 0..=last {
+            self.products(&work, &wanted, phase, &mut body)?;
+            self.tiles(&work, &wanted, phase, phase == last, &mut body.steps)?;
+        }
+        (body.scratch, body.held) = (work.scratch, work.held);
+        body.mark_first_writers();
+        Some(body)
+    }
+
+    /// Where the cotangent stands, which is added to what is given.
+    fn seeding(&self, wanted: &mut Wanted) -> Seeding {
+        let seeds = wanted.cotangent.clone();
+        let blocks = seeds.iter().map(|&(n, row, total)| (n, Place::Seed { row, total }));
+        wanted.given.extend(blocks);
+        let work = Work::new(self.graph, wanted);
+        let read = seeds.iter().filter(|seed| work.reads(seed.0));
+        if read.clone().any(|seed| work.is_operand(seed.0)) {
+            let held = |&(n, row, total)| (n, Place::Held { start: 0, row, total });
+            wanted.given.extend(seeds.iter().map(held));
+            return Seeding::Held;
+        }
+        if let [(seed, ..)] = seeds.as_slice()
+            && read.clone().all(|seed| work.only_in_first_loop(seed.0))
+        {
+            wanted.given.remove(seed);
+            return Seeding::Tile;
+        }
+        Seeding::Block
     }
 
     fn products(
@@ -231,10 +139,16 @@ impl Planner<'_> {
         work: &Work,
         wanted: &Wanted,
         phase: usize,
-        steps: &mut Vec<Step>,
+        body: &mut Body,
     ) -> Option<()> {
         let graph = self.graph;
         let place = |node: Node| work.places.get(&node).copied();
+        // Places where the evaluations of a series stand side by side.
+        let side_by_side = |place: Place, rows: usize| match place {
+            Place::State { .. } | Place::Value { .. } | Place::Held { .. } => true,
+            Place::Kept(_) => rows == wanted.kept,
+            _ => false,
+        };
         for &node in work.order.iter().filter(|n| work.phase.get(n) == Some(&phase)) {
             let Op::Product { left, left_t, right, .. } = graph.op(node) else { continue };
             let right_rows = graph.shape(right).rows;
@@ -242,11 +156,16 @@ impl Planner<'_> {
                 for &(_, into) in wanted.sums.iter().filter(|s| s.0 == node) {
                     let (rows, cols) = (graph.shape(left).rows, right_rows);
                     let (left, right) = (place(left)?, place(right)?);
-                    steps.push(Step::Outer { into, left, rows, right, cols });
+                    let outer = Outer { into, left, rows, right, cols, opens: false };
+                    if side_by_side(left, rows) && side_by_side(right, cols) {
+                        body.outers.push(outer);
+                    } else {
+                        body.steps.push(Step::Outer(outer));
+                    }
                 }
             } else {
                 let shape = graph.shape(left);
-                steps.push(Step::Product {
+                body.steps.push(Step::Product {
                     to: place(node)?,
                     rows: graph.shape(node).rows,
                     left: self.prepared.offset(graph, left)?,
@@ -292,8 +211,13 @@ impl Planner<'_> {
             };
             tape.tiles.push(TileStep { to, rows, tile });
         }
+        if let Some(value) = wanted.then.filter(|_| last) {
+            let (rows, arg) = (self.graph.shape(value).rows, self.arg(&mut tape, value)?);
+            tape.tiles.push(TileStep { to: Place::Next, rows, tile: Tile::Then(arg) });
+        }
         if !tape.tiles.is_empty() {
-            steps.push(Step::Loop { tiles: tape.tiles, folds: tape.folds, temps: tape.temps });
+            let tiles = fused(tape.tiles);
+            steps.push(Step::Loop { tiles, folds: tape.folds, temps: tape.temps });
         }
         Some(())
     }
@@ -311,7 +235,7 @@ impl Planner<'_> {
                     rows: from,
                     tile: Tile::Accumulate(tape.folds.len(), arg),
                 });
-                tape.folds.push(Fold { rows: from, into, into_rows: rows });
+                tape.folds.push(Fold { rows: from, into, into_rows: rows, opens: false });
             }
             return Some(());
         }
@@ -327,6 +251,7 @@ impl Planner<'_> {
     fn operation(&mut self, tape: &mut Tape, node: Node) -> Option<Tile> {
         let graph = self.graph;
         Some(match graph.op(node) {
+            Op::Input(Input::Cotangent(_)) => Tile::Cotangent,
             Op::Map(f, a) => {
                 if tape.work.inlined.contains(&a)
                     && let Op::Binary(Binary::Add, x, y) = graph.op(a)
@@ -423,235 +348,6 @@ impl Planner<'_> {
         let to = tape.fresh(node);
         tape.tiles.push(TileStep { to, rows, tile });
         Some(Arg::At(to))
-    }
-}
-
-/// The argument a of 1 - a.*a.
-fn bell_of(graph: &Graph, node: Node) -> Option<Node> {
-    let Op::Binary(Binary::Sub, one, square) = graph.op(node) else { return None };
-    match graph.op(square) {
-        Op::Binary(Binary::Mul, a, b) if a == b && graph.as_number(one) == Some(1.0) => Some(a),
-        _ => None,
-    }
-}
-
-/// The order of a body's nodes, and where each stands.
-struct Work<'a> {
-    graph: &'a Graph,
-    /// Nodes to compute, arguments first.
-    order: Vec<Node>,
-    /// Nodes that are wanted for themselves, beside what reads them.
-    targets: HashSet<Node>,
-    phase: HashMap<Node, usize>,
-    users: HashMap<Node, Vec<Node>>,
-    places: HashMap<Node, Place>,
-    /// Nodes that are part of their only user's operation.
-    inlined: HashSet<Node>,
-    scratch: usize,
-}
-
-impl<'a> Work<'a> {
-    fn new(graph: &'a Graph, wanted: &Wanted) -> Work<'a> {
-        let targets: Vec<Node> = wanted
-            .outputs
-            .iter()
-            .chain(&wanted.keep)
-            .map(|o| o.0)
-            .chain(wanted.sums.iter().map(|s| s.0))
-            .collect();
-        let is_sum = |n: Node| wanted.sums.iter().any(|s| s.0 == n);
-        let same_for_all = |n: Node| !graph.shape(n).samples && !is_sum(n);
-        let constant = |n: Node| match graph.op(n) {
-            Op::Broadcast(a) => !graph.shape(a).samples,
-            _ => false,
-        };
-        let stop = |n: Node| wanted.given.contains_key(&n) || same_for_all(n) || constant(n);
-        let order: Vec<Node> =
-            graph.needed(&targets, stop).into_iter().filter(|&n| !stop(n)).collect();
-
-        let mut phase: HashMap<Node, usize> = HashMap::new();
-        let mut users: HashMap<Node, Vec<Node>> = HashMap::new();
-        for &node in &order {
-            let product = matches!(graph.op(node), Op::Product { .. });
-            let mut at = 0;
-            for arg in graph.op(node).args() {
-                users.entry(arg).or_default().push(node);
-                if let Some(&p) = phase.get(&arg) {
-                    let after_loop = product && !matches!(graph.op(arg), Op::Product { .. });
-                    at = at.max(p + usize::from(after_loop));
-                }
-            }
-            phase.insert(node, at);
-        }
-        let places = wanted.given.clone();
-        let mut work = Work {
-            graph,
-            order,
-            targets: targets.into_iter().collect(),
-            phase,
-            users,
-            places,
-            inlined: HashSet::new(),
-            scratch: 0,
-        };
-        work.inline();
-        work
-    }
-
-    /// Marks nodes that their only user swallows.
-    fn inline(&mut self) {
-        let graph = self.graph;
-        let only_user = |work: &Work, n: Node, by: Node| {
-            work.phase.contains_key(&n)
-                && !work.targets.contains(&n)
-                && work.phase.get(&n) == work.phase.get(&by)
-                && work.users.get(&n).is_some_and(|u| u.iter().all(|&x| x == by))
-        };
-        let linear = |n: Node| match graph.op(n) {
-            Op::Neg(_) | Op::Binary(Binary::Add | Binary::Sub, ..) => true,
-            Op::Binary(Binary::Mul, a, _) => graph.as_number(a).is_some(),
-            _ => false,
-        };
-        for &node in self.order.clone().iter().rev() {
-            let op = graph.op(node);
-            match op {
-                Op::Map(_, a) => {
-                    if let Op::Binary(Binary::Add, x, y) = graph.op(a)
-                        && only_user(self, a, node)
-                        && graph.as_number(x).is_none()
-                        && graph.as_number(y).is_none()
-                    {
-                        self.inlined.insert(a);
-                    }
-                }
-                // A bell that is both factors is read as a value.
-                Op::Binary(Binary::Mul, a, b) if graph.as_number(a).is_none() && a != b => {
-                    for bell in [b, a] {
-                        if let Op::Binary(Binary::Sub, _, square) = graph.op(bell)
-                            && bell_of(graph, bell).is_some()
-                            && only_user(self, bell, node)
-                            && only_user(self, square, bell)
-                        {
-                            self.inlined.insert(bell);
-                            self.inlined.insert(square);
-                            break;
-                        }
-                    }
-                }
-                // Inside a function's own sum (f(a + b)) the terms stay apart.
-                _ if linear(node) => {
-                    let swallowed_by_map = self.inlined.contains(&node)
-                        && self.users[&node].iter().any(|&u| matches!(graph.op(u), Op::Map(..)));
-                    if !swallowed_by_map && !self.inlined_in_bell(node) {
-                        for a in op.args().filter(|&a| linear(a)).collect::<Vec<_>>() {
-                            if only_user(self, a, node) {
-                                self.inlined.insert(a);
-                            }
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn inlined_in_bell(&self, node: Node) -> bool {
-        self.inlined.contains(&node) && bell_of(self.graph, node).is_some()
-    }
-
-    /// Gives a place to every value that outlives its loop.
-    fn place_all(&mut self, wanted: &Wanted) {
-        let graph = self.graph;
-        let rows = |n: Node| graph.shape(n).rows;
-        for &(node, place) in wanted.keep.iter().chain(&wanted.outputs) {
-            let computed = self.phase.contains_key(&node);
-            let product = matches!(graph.op(node), Op::Product { .. });
-            // Elsewhere only a product that nothing reads: blocks of one column after another interlock.
-            let direct = place.contiguous(rows(node)) || product && !self.users.contains_key(&node);
-            if computed && direct && !self.places.contains_key(&node) {
-                self.places.insert(node, place);
-            }
-        }
-        let mut claimed: HashSet<Place> = HashSet::new();
-        // The last phase in which a value is read.
-        let until = |work: &Work, n: Node| {
-            let used = work.users.get(&n).into_iter().flatten().map(|u| work.phase[u]).max();
-            used.unwrap_or(work.phase[&n])
-        };
-        let mut free: Vec<(usize, usize)> = Vec::new();
-        let mut busy: Vec<(usize, usize, usize)> = Vec::new();
-        let mut now = 0;
-        let mut by_phase = self.order.clone();
-        by_phase.sort_by_key(|n| (self.phase[n], *n));
-        for node in by_phase {
-            if !graph.shape(node).samples
-                || self.inlined.contains(&node)
-                || self.places.contains_key(&node)
-            {
-                continue;
-            }
-            let phase = self.phase[&node];
-            let product = matches!(graph.op(node), Op::Product { .. });
-            let users = self.users.get(&node).cloned().unwrap_or_default();
-            let leaves_loop = users
-                .iter()
-                .any(|u| self.phase[u] != phase || matches!(graph.op(*u), Op::Product { .. }));
-            if !product && !leaves_loop {
-                continue;
-            }
-            if product && let Some(place) = self.end_of_chain(node, &claimed) {
-                claimed.insert(place);
-                self.places.insert(node, place);
-                continue;
-            }
-            if phase > now {
-                now = phase;
-                let (done, still): (Vec<_>, Vec<_>) = busy.into_iter().partition(|b| b.2 < now);
-                free.extend(done.into_iter().map(|b| (b.0, b.1)));
-                busy = still;
-            }
-            let n = rows(node);
-            let at = match free.iter().position(|f| f.1 == n) {
-                Some(i) => free.swap_remove(i).0,
-                None => {
-                    self.scratch += n;
-                    self.scratch - n
-                }
-            };
-            busy.push((at, n, until(self, node)));
-            self.places.insert(node, Place::Scratch(at));
-        }
-    }
-
-    /// The place of the value that replaces this product in the loop behind it: an elementwise operation
-    /// that is the only reader, and whose place is known and of the same size. Not for a product that is wanted
-    /// for itself: it would be gone.
-    fn end_of_chain(&self, product: Node, claimed: &HashSet<Place>) -> Option<Place> {
-        if self.targets.contains(&product) {
-            return None;
-        }
-        let graph = self.graph;
-        let phase = self.phase[&product];
-        let mut node = product;
-        loop {
-            let [user] = self.users.get(&node)?.as_slice() else { return None };
-            let fits = self.phase[user] == phase
-                && graph.shape(*user) == graph.shape(product)
-                && !matches!(
-                    graph.op(*user),
-                    Op::Product { .. } | Op::Broadcast(_) | Op::Reduce(_)
-                );
-            if !fits {
-                return None;
-            }
-            node = *user;
-            if !self.inlined.contains(&node) {
-                let place = *self.places.get(&node)?;
-                let free = place.contiguous(graph.shape(node).rows) && !claimed.contains(&place);
-                return (free && matches!(place, Place::Out { .. } | Place::Kept(_)))
-                    .then_some(place);
-            }
-        }
     }
 }
 

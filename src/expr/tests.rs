@@ -75,7 +75,7 @@ impl Case<'_> {
 
     pub fn tangent(&self, y: &[f64], w: &[f64], v: &[f64]) -> Vec<f64> {
         let mut out = vec![f64::NAN; self.kernel.out_rows() * self.batch];
-        let memory = Memory { state: y, seed: v, out: &mut out, ..Memory::default() };
+        let memory = Memory { state: y, seed: v.into(), out: &mut out, ..Memory::default() };
         let mut ws = Workspace::with_arch(self.arch);
         self.kernel.tangent(&self.prepared(w), self.batch, memory, &mut ws);
         out
@@ -87,7 +87,7 @@ impl Case<'_> {
         let mut sums = vec![0.0; self.kernel.n_sums()];
         let memory = Memory {
             state: y,
-            seed: u,
+            seed: u.into(),
             value: &value,
             kept: &kept,
             out: &mut out,

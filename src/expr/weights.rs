@@ -7,6 +7,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 use super::functions;
 use super::graph::{Binary, Graph, Node, Op, Shape};
+use super::work::{Product, ProductKind, Work};
 use crate::buffer::LINE;
 
 /// Where a value stands: in one of the slices given, or in the program's own buffer.
@@ -83,6 +84,11 @@ impl WeightProgram {
         self.find(node)
     }
 
+    /// The work of a run.
+    pub fn work(&self) -> Work {
+        self.steps.iter().map(Step::work).sum()
+    }
+
     /// Runs on `own`, whose reserved part is filled, reading `given` where a place says so.
     pub fn run(&self, t: f64, given: &[&[f64]], own: &mut [f64]) {
         for step in &self.steps {
@@ -97,6 +103,26 @@ impl WeightProgram {
             };
             run_step(step, t, arg, out);
         }
+    }
+}
+
+impl Step {
+    fn work(&self) -> Work {
+        let n = self.shape.len();
+        let read: usize = self.op.args().zip(&self.shapes).map(|(_, shape)| shape.len()).sum();
+        let mut work = match self.op {
+            Op::Product { left_t, .. } => {
+                let inner = if left_t { self.shapes[0].rows } else { self.shapes[0].cols };
+                let Shape { rows, cols: columns, .. } = self.shape;
+                return Work::product(Product { kind: ProductKind::Plain, rows, inner, columns });
+            }
+            Op::Map(f, _) => Work::map(f, n),
+            Op::Power(..) => Work::function("^", n),
+            Op::Binary(op, ..) => Work::binary(op, n),
+            _ => Work::default(),
+        };
+        work += Work::moved(read + n, 1);
+        work
     }
 }
 

@@ -9,7 +9,9 @@ pub use catalogue::{catalogue, named, names};
 pub use file::{FieldFile, Size, WeightShape, unique_keys};
 pub use symbolic::{FieldError, SymbolicField};
 
-pub use crate::expr::{Weight, Workspace};
+pub use crate::expr::{
+    Call, Combination, Product, ProductKind, Series, Then, Weight, Work, Workspace,
+};
 
 /// A field y' = f(t, y; w) for a block of samples.
 ///
@@ -62,9 +64,66 @@ pub trait VectorField: Send + Sync {
         false
     }
 
+    /// Whether f depends on time through its weights alone, so that stages share what is prepared whenever they
+    /// share the weights.
+    fn is_autonomous(&self) -> bool {
+        false
+    }
+
+    /// [`VectorField::eval`], and what a solver goes on with: next = own k + sum. A field that does both while
+    /// a part of k is in the first cache is faster than one after the other.
+    fn eval_then(
+        &self,
+        at: At<'_>,
+        y: &[f64],
+        k: &mut [f64],
+        keep: &mut [f64],
+        then: Then<'_>,
+        ws: &mut Workspace,
+    ) {
+        self.eval(at, y, k, keep, ws);
+        then.apply(k);
+    }
+
+    /// Numbers a sample that [`VectorField::pull`] holds back.
+    fn n_held(&self) -> usize {
+        0
+    }
+
+    /// [`VectorField::vjp`] with a cotangent that is a combination, for one of a series of evaluations at one
+    /// time. They come from the last to the first. What can be added to the sums for all of them at once may be
+    /// held back until [`VectorField::sum_held`].
+    fn pull(
+        &self,
+        at: At<'_>,
+        pass: Pull<'_>,
+        gy: &mut [f64],
+        sums: &mut [f64],
+        ws: &mut Workspace,
+    ) {
+        let Pull { y, k, kept, u, series, .. } = pass;
+        if series.fresh {
+            sums.fill(0.0);
+        }
+        let mut room = std::mem::take(&mut ws.cotangent);
+        let block = room.sized(y.len());
+        u.write(block);
+        self.vjp(at, Pass { y, k, kept, u: block }, gy, sums, ws);
+        ws.cotangent = room;
+    }
+
+    /// sums += what `pull` held back. States, values, kept and held numbers are those of all evaluations of
+    /// the series, one evaluation after the other.
+    fn sum_held(&self, _at: At<'_>, _pass: Pull<'_>, _sums: &mut [f64]) {}
+
     /// gradient += (df/dw)' u, from the sums.
     fn gather(&self, _at: At<'_>, sums: &[f64], gradient: &mut [f64], _ws: &mut Workspace) {
         gradient.iter_mut().zip(sums).for_each(|(g, s)| *g += s);
+    }
+
+    /// The work of a call, for those who predict times; none if it is not known.
+    fn work(&self, _call: Call) -> Option<Work> {
+        None
     }
 }
 
@@ -90,4 +149,20 @@ pub struct Pass<'a> {
     pub kept: &'a [f64],
     /// The cotangent of k, width x batch.
     pub u: &'a [f64],
+}
+
+/// What [`VectorField::pull`] knows of the evaluation that it reverses.
+pub struct Pull<'a> {
+    /// The state, width x batch.
+    pub y: &'a [f64],
+    /// f(t, y; w), width x batch.
+    pub k: &'a [f64],
+    /// What `eval` kept, n_kept x batch.
+    pub kept: &'a [f64],
+    /// The cotangent of k.
+    pub u: Combination<'a>,
+    /// Room for what is held back: n_held x batch for each evaluation of the series.
+    pub held: &'a mut [f64],
+    /// Which evaluation of how many.
+    pub series: Series,
 }

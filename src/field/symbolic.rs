@@ -2,7 +2,9 @@
 
 use indexmap::IndexMap;
 
-use super::{At, FieldFile, Pass, Size, VectorField, Weight, WeightShape, Workspace};
+use super::{
+    At, Call, FieldFile, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Work, Workspace,
+};
 use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Memory};
 use crate::nearest::known;
 
@@ -107,7 +109,7 @@ impl VectorField for SymbolicField {
     }
 
     fn jvp(&self, at: At<'_>, y: &[f64], v: &[f64], out: &mut [f64], ws: &mut Workspace) {
-        let memory = Memory { state: y, seed: v, out, ..Memory::default() };
+        let memory = Memory { state: y, seed: v.into(), out, ..Memory::default() };
         self.kernel.tangent(at.prepared, at.batch, memory, ws);
     }
 
@@ -120,13 +122,67 @@ impl VectorField for SymbolicField {
         ws: &mut Workspace,
     ) {
         let Pass { y, k, kept, u } = pass;
-        let memory =
-            Memory { state: y, seed: u, value: k, kept, out: gy, sums, ..Memory::default() };
+        let seed = u.into();
+        let memory = Memory { state: y, seed, value: k, kept, out: gy, sums, ..Memory::default() };
         self.kernel.adjoint(at.prepared, at.batch, memory, ws);
+    }
+
+    fn eval_then(
+        &self,
+        at: At<'_>,
+        y: &[f64],
+        k: &mut [f64],
+        keep: &mut [f64],
+        then: Then<'_>,
+        ws: &mut Workspace,
+    ) {
+        let memory = Memory { state: y, out: k, keep, then: Some(then), ..Memory::default() };
+        self.kernel.value(at.prepared, at.batch, memory, ws);
+    }
+
+    fn is_autonomous(&self) -> bool {
+        !self.kernel.depends_on_time()
+    }
+
+    fn n_held(&self) -> usize {
+        self.kernel.n_held()
+    }
+
+    fn pull(
+        &self,
+        at: At<'_>,
+        pass: Pull<'_>,
+        gy: &mut [f64],
+        sums: &mut [f64],
+        ws: &mut Workspace,
+    ) {
+        let Pull { y, k, kept, u, held, series } = pass;
+        let memory = Memory {
+            state: y,
+            seed: u,
+            value: k,
+            kept,
+            out: gy,
+            held,
+            sums,
+            series,
+            ..Memory::default()
+        };
+        self.kernel.pull(at.prepared, at.batch, memory, ws);
+    }
+
+    fn sum_held(&self, at: At<'_>, pass: Pull<'_>, sums: &mut [f64]) {
+        let Pull { y, k, kept, held, series, .. } = pass;
+        let memory = Memory { state: y, value: k, kept, held, sums, series, ..Memory::default() };
+        self.kernel.sum_held(at.batch, memory);
     }
 
     fn gather(&self, at: At<'_>, sums: &[f64], gradient: &mut [f64], ws: &mut Workspace) {
         self.kernel.gather(at.t, at.prepared, sums, gradient, ws);
+    }
+
+    fn work(&self, call: Call) -> Option<Work> {
+        Some(self.kernel.work(call))
     }
 }
 

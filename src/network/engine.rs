@@ -7,13 +7,23 @@ use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
 
 use super::{Network, Start, Targets};
+use rayon::prelude::*;
+
 use crate::buffer::Buffer;
+use crate::expr::vector::combine;
 use crate::expr::{self, Workspace};
 use crate::loss::Target;
 use crate::solve::{Broken, Prepared, Tape};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
-const GROUPS: usize = 8;
+pub(super) const GROUPS: usize = 8;
+/// Blocks that a call has at least, if it has samples for them.
+const SHARES: usize = 4;
+/// Bytes of the tape of a block that fit the cache.
+const TAPE: usize = 4_000_000;
+/// Numbers of the gradient that a thread adds up at once.
+const SHARE: usize = 1 << 14;
+
 /// Mean loss over samples, without penalties, and the share told right, in 0..1 (`None` for regression).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
@@ -36,6 +46,8 @@ pub struct Engine<'n> {
     network: &'n Network,
     shared: Shared,
     groups: Vec<Group>,
+    /// Groups of the last call.
+    in_use: usize,
     workers: Vec<Mutex<Worker>>,
     everything: Vec<usize>,
 }
@@ -83,7 +95,7 @@ struct Job<'a> {
     x: MatRef<'a, f64>,
     targets: Option<Targets<'a>>,
     samples: &'a [usize],
-    block: usize,
+    blocks: usize,
     gradient: bool,
 }
 
@@ -93,6 +105,7 @@ impl<'n> Engine<'n> {
             network,
             shared: Shared::default(),
             groups: Vec::new(),
+            in_use: 0,
             workers: Vec::new(),
             everything: Vec::new(),
         }
@@ -102,11 +115,26 @@ impl<'n> Engine<'n> {
         self.network
     }
 
-    /// Samples of a block: a tape of 4 MB stays in the cache. With fewer than 64, or than half the width, a
-    /// product is as long in reading its matrix as in using it; more than 128 gain nothing.
+    /// Most samples of a block for a gradient: a tape of 4 MB stays in the cache. With fewer than 64, or than half
+    /// the width, a product is as long in reading its matrix as in using it; more than 256 gain nothing.
     pub fn block(&self) -> usize {
-        let bytes = self.network.flow.tape_rows() * size_of::<f64>();
-        (4_000_000 / bytes.max(1)).clamp(64, 128).max(self.network.width() / 2)
+        self.block_of(self.network.flow.tape_rows())
+    }
+
+    /// The same where so many numbers a sample are gone over.
+    fn block_of(&self, rows: usize) -> usize {
+        let bytes = rows * size_of::<f64>();
+        (TAPE / bytes.max(1)).clamp(64, 256).max(self.network.width() / 2)
+    }
+
+    /// Into how many blocks of about one size so many samples are cut, for a gradient or for values alone. Few
+    /// samples are cut so that several threads have some.
+    pub fn blocks(&self, samples: usize, gradient: bool) -> usize {
+        let block = match gradient {
+            true => self.block(),
+            false => self.block_of(self.network.flow.step_rows()),
+        };
+        samples.div_ceil(block).max((samples / 64).min(SHARES)).max(1)
     }
 
     /// Mean loss over `samples` (columns of `x`), without penalties; its gradient overwrites `gradient`.
@@ -121,15 +149,16 @@ impl<'n> Engine<'n> {
         samples: &[usize],
         gradient: &mut [f64],
     ) -> Result<f64, Unfinished> {
-        let job = Job { x, targets: Some(targets), samples, block: self.block(), gradient: true };
+        let blocks = self.blocks(samples.len(), true);
+        let job = Job { x, targets: Some(targets), samples, blocks, gradient: true };
         self.run(theta, job)?;
-        gradient.fill(0.0);
-        let mut loss = 0.0;
-        for group in &self.groups {
-            loss += group.loss;
-            gradient.iter_mut().zip(group.gradient.get()).for_each(|(g, x)| *g += x);
-        }
-        Ok(loss / samples.len().max(1) as f64)
+        let groups = self.done();
+        gradient.par_chunks_mut(SHARE).enumerate().for_each(|(i, share)| {
+            let n = share.len();
+            let terms = groups.iter().map(|group| (1.0, &group.gradient.get()[i * SHARE..][..n]));
+            combine(share, 0.0, terms);
+        });
+        Ok(groups.iter().map(|group| group.loss).sum::<f64>() / samples.len().max(1) as f64)
     }
 
     /// Mean loss and accuracy over all columns of `x`.
@@ -144,8 +173,8 @@ impl<'n> Engine<'n> {
     ) -> Result<Score, Unfinished> {
         self.over_all(theta, x, Some(targets))?;
         let n = x.ncols().max(1) as f64;
-        let loss = self.groups.iter().map(|g| g.loss).sum::<f64>() / n;
-        let right: usize = self.groups.iter().map(|g| g.right).sum();
+        let loss = self.done().iter().map(|g| g.loss).sum::<f64>() / n;
+        let right: usize = self.done().iter().map(|g| g.right).sum();
         let accuracy = matches!(targets, Targets::Classes(_)).then_some(right as f64 / n);
         Ok(Score { loss, accuracy })
     }
@@ -155,7 +184,7 @@ impl<'n> Engine<'n> {
         // Without targets no sample is unfinished.
         let _ = self.over_all(theta, x, None);
         let n = self.network.outputs();
-        let all: Vec<f64> = self.groups.iter().flat_map(|g| g.outputs.iter().copied()).collect();
+        let all: Vec<f64> = self.done().iter().flat_map(|g| g.outputs.iter().copied()).collect();
         Mat::from_fn(n, x.ncols(), |i, j| all[i + j * n])
     }
 
@@ -168,7 +197,8 @@ impl<'n> Engine<'n> {
         let mut everything = std::mem::take(&mut self.everything);
         everything.clear();
         everything.extend(0..x.ncols());
-        let job = Job { x, targets, samples: &everything, block: self.block(), gradient: false };
+        let blocks = self.blocks(everything.len(), false);
+        let job = Job { x, targets, samples: &everything, blocks, gradient: false };
         let result = self.run(theta, job);
         self.everything = everything;
         result
@@ -184,15 +214,15 @@ impl<'n> Engine<'n> {
         worker.open(network, &self.shared, x, &columns);
         network.flow.forward(&self.shared.prepared, &mut worker.tape, batch);
         let state = |step: usize| {
-            let state = match step {
-                step if step < network.flow.steps() => {
-                    network.flow.state(&worker.tape, batch, step)
-                }
-                _ => network.flow.exit(&worker.tape, batch),
-            };
+            let state = network.flow.state(&worker.tape, batch, step);
             Mat::from_fn(width, batch, |i, j| state[i + j * width])
         };
         network.flow.grid.iter().enumerate().map(|(i, &t)| (t, state(i))).collect()
+    }
+
+    /// The groups of the last call.
+    fn done(&self) -> &[Group] {
+        &self.groups[..self.in_use]
     }
 
     fn prepare(&mut self, theta: &[f64]) {
@@ -208,15 +238,17 @@ impl<'n> Engine<'n> {
 
     fn run(&mut self, theta: &[f64], job: Job<'_>) -> Result<(), Unfinished> {
         self.prepare(theta);
-        let blocks = job.samples.len().div_ceil(job.block);
-        let groups = blocks.clamp(1, GROUPS);
-        self.groups.resize_with(groups, Group::default);
+        let blocks = job.blocks;
+        let groups = blocks.min(GROUPS);
+        self.in_use = groups;
+        // Those of a larger call stay, with their memory.
+        self.groups.resize_with(groups.max(self.groups.len()), Group::default);
         let threads = rayon::current_num_threads();
         if self.workers.len() < threads {
             self.workers.resize_with(threads, Mutex::default);
         }
         let (network, shared, workers) = (self.network, &self.shared, &self.workers);
-        over_groups(0, &mut self.groups, &|number, group| {
+        over_groups(0, &mut self.groups[..groups], &|number, group| {
             let thread = rayon::current_thread_index().unwrap_or(0);
             let Some(worker) = workers.get(thread) else { return };
             let mut worker = match worker.lock() {
@@ -227,7 +259,7 @@ impl<'n> Engine<'n> {
             let range = number * blocks / groups..(number + 1) * blocks / groups;
             worker.group(network, shared, job, range, group);
         });
-        match self.groups.iter().find_map(|g| g.unfinished) {
+        match self.done().iter().find_map(|g| g.unfinished) {
             Some(sample) => Err(self.locate(job.x, sample)),
             None => Ok(()),
         }
@@ -238,7 +270,7 @@ impl<'n> Engine<'n> {
         let mut worker = Worker::default();
         worker.open(self.network, &self.shared, x, &[sample]);
         self.network.flow.forward(&self.shared.prepared, &mut worker.tape, 1);
-        let broken = self.network.flow.first_broken(&worker.tape, 1, 0);
+        let broken = self.network.flow.first_broken(&mut worker.tape);
         Unfinished { sample, broken }
     }
 }
@@ -279,25 +311,21 @@ impl Worker {
         group.right = 0;
         group.unfinished = None;
         group.outputs.clear();
-        if job.gradient {
-            self.sums.zeroed(network.flow.n_sums());
-            if let Start::Dense(kernel) = &network.opening {
-                self.opening_sums.zeroed(kernel.n_sums());
-            }
-            if let Some(kernel) = &network.head {
-                self.head_sums.zeroed(kernel.n_sums());
-            }
-        }
+        let first = blocks.start;
         for block in blocks {
-            let end = ((block + 1) * job.block).min(job.samples.len());
-            let samples = &job.samples[block * job.block..end];
+            let at = |block: usize| job.samples.len() * block / job.blocks;
+            let samples = &job.samples[at(block)..at(block + 1)];
             self.forward(network, shared, job, samples, group);
             if job.gradient {
-                self.backward(network, shared, samples.len());
+                self.backward(network, shared, samples.len(), block == first);
             }
         }
         if job.gradient {
-            self.gather(network, shared, group.gradient.zeroed(network.n_parameters()));
+            let gradient = group.gradient.sized(network.n_parameters());
+            match job.samples {
+                [] => gradient.fill(0.0),
+                _ => self.gather(network, shared, gradient),
+            }
         }
     }
 
@@ -346,10 +374,7 @@ impl Worker {
             network.flow.forward_only(&shared.prepared, &mut self.tape, batch);
         }
         let z = self.outputs.sized(outputs * batch);
-        let exit = match job.gradient {
-            true => network.flow.exit(&self.tape, batch),
-            false => network.flow.state(&self.tape, batch, 0),
-        };
+        let exit = network.flow.exit(&self.tape, batch);
         match &network.head {
             Some(kernel) => {
                 let keep = self.head_kept.sized(kernel.n_kept() * batch);
@@ -385,8 +410,9 @@ impl Worker {
         }
     }
 
-    /// From the slopes of the loss back to the sums behind all gradients.
-    fn backward(&mut self, network: &Network, shared: &Shared, batch: usize) {
+    /// From the slopes of the loss back to the sums behind all gradients, which the first block sets.
+    fn backward(&mut self, network: &Network, shared: &Shared, batch: usize, first: bool) {
+        let series = expr::Series { fresh: first, ..expr::Series::default() };
         let width = network.width() * batch;
         let lambda = self.lambda.sized(width);
         let slope = &self.slope.get()[..network.outputs() * batch];
@@ -394,11 +420,12 @@ impl Worker {
             Some(kernel) => {
                 let memory = expr::Memory {
                     state: network.flow.exit(&self.tape, batch),
-                    seed: slope,
+                    seed: slope.into(),
                     value: &self.outputs.get()[..slope.len()],
                     kept: &self.head_kept.get()[..kernel.n_kept() * batch],
                     out: lambda,
                     sums: self.head_sums.sized(kernel.n_sums()),
+                    series,
                     ..expr::Memory::default()
                 };
                 kernel.adjoint(shared.head.get(), batch, memory, &mut self.workspace);
@@ -411,14 +438,16 @@ impl Worker {
             batch,
             lambda,
             self.sums.sized(network.flow.n_sums()),
+            first,
         );
         if let Start::Dense(kernel) = &network.opening {
             let memory = expr::Memory {
                 state: &self.x.get()[..network.features() * batch],
-                seed: lambda,
+                seed: (&*lambda).into(),
                 value: network.flow.state(&self.tape, batch, 0),
                 kept: &self.opening_kept.get()[..kernel.n_kept() * batch],
                 sums: self.opening_sums.sized(kernel.n_sums()),
+                series,
                 ..expr::Memory::default()
             };
             kernel.adjoint(shared.opening.get(), batch, memory, &mut self.workspace);
@@ -429,6 +458,8 @@ impl Worker {
     fn gather(&mut self, network: &Network, shared: &Shared, gradient: &mut [f64]) {
         let (opening, field, head) = network.split_mut(gradient);
         let workspace = &mut self.workspace;
+        opening.fill(0.0);
+        head.fill(0.0);
         if let Start::Dense(kernel) = &network.opening {
             kernel.gather(0.0, shared.opening.get(), self.opening_sums.get(), opening, workspace);
         }

@@ -6,6 +6,7 @@
 
 mod engine;
 mod layout;
+mod work;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::solve::Flow;
 
 pub use engine::{Engine, Score, Trace, Unfinished};
 pub use layout::{Entry, Layout};
+pub use work::NetworkWork;
 
 /// From features to states.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

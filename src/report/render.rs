@@ -1,6 +1,8 @@
 //! A drawing on paper: one walk over its shapes, generic over the plotters backend, for SVG and PNG.
 
 use std::error::Error;
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::Path;
 
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
@@ -188,8 +190,10 @@ pub(super) fn png(drawing: &Drawing, path: &Path) -> Drawn {
             }
         }
     }
-    let mut page = BitMapBackend::new(path, (columns, rows));
-    page.blit_bitmap((0, 0), (columns, rows), &coarse)?;
-    page.present()?;
+    let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), columns, rows);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&coarse)?;
+    writer.finish()?;
     Ok(())
 }

@@ -26,7 +26,6 @@ impl Figure {
             })
         };
         write("svg", &|part| Ok(fs::write(part, render::svg(&drawing)?)?))?;
-        // The PNG encoder looks at the ending of the name.
         write("png", &|part| render::png(&drawing, part))?;
         write("csv", &|part| self.data.write(part))
     }

@@ -1,12 +1,16 @@
 //! The flow of a field over a fixed grid, for one block of samples, and its adjoint.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::grid::Times;
+use rayon::prelude::*;
+
+use super::grid::{Time, Times};
 use super::step;
 use crate::buffer::{Buffer, LINE};
 use crate::control::Controls;
-use crate::field::{At, Pass, VectorField, Workspace};
+use crate::expr::vector::combine;
+use crate::field::{At, Combination, Pull, Series, Then, VectorField, Workspace};
 use crate::tableau::Tableau;
 
 /// A field, its weights in time, a method, and a grid of steps.
@@ -22,6 +26,12 @@ pub struct Flow {
     pub grid: Vec<f64>,
     /// The distinct times of the stages.
     pub times: Times,
+    /// Evaluations one after the other that share a time, in the order of time.
+    pub(super) series: Vec<Range<usize>>,
+    /// What stays on the tape.
+    pub(super) keeps: Keeps,
+    /// For each coefficient of the weights the times at which it counts: its factor, and the time's number.
+    pulls: Vec<Vec<(f64, usize)>>,
 }
 
 /// Prepared numbers at all distinct times, shared by all blocks.
@@ -31,15 +41,74 @@ pub struct Prepared {
 }
 
 /// The tape of one block at a time, with the memory for going over it.
+///
+/// What is of one kind stands together, one evaluation of the field after the other: neighbours in time that
+/// share their weights are one matrix. Of a long tape the points Y_i of the stages are left out, and formed again
+/// from the y_n and the k_j: to read twice as much from far memory takes longer.
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
-    /// For each step and stage: Y, k, kept numbers; then the final state.
-    numbers: Buffer,
-    /// kbar, and zbar of each stage.
-    stages: Buffer,
+    /// Two points, in turns, and then all points or the states y_n alone.
+    states: Buffer,
+    /// k of each stage.
+    slopes: Buffer,
+    /// What the field keeps of each stage.
+    kept: Buffer,
+    /// zbar of each stage of a step.
+    cotangents: Buffer,
+    /// The points of a series.
+    points: Buffer,
+    /// What the field holds back of a series.
+    held: Buffer,
+    /// Factors, and where their blocks begin.
+    terms: Vec<(f64, usize)>,
+    /// Where the final state is among the states.
+    end: usize,
     /// What the field needs for itself.
     pub workspace: Workspace,
 }
+
+/// Which states and slopes stay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Keeps {
+    /// All, for the adjoint.
+    All,
+    /// The same without the points inside steps.
+    Ends,
+    /// Those that are still to be read.
+    Step,
+}
+
+/// The first states of a tape are points.
+const POINTS: usize = 2;
+
+impl Keeps {
+    /// Where Y_i of step n is among the states.
+    fn state(self, stages: usize, n: usize, i: usize) -> usize {
+        match self {
+            Keeps::All => POINTS + n * stages + i,
+            _ if i > 0 => i % POINTS,
+            Keeps::Ends => POINTS + n,
+            Keeps::Step => POINTS + n % 2,
+        }
+    }
+
+    /// How many states there are.
+    fn states(self, stages: usize, steps: usize) -> usize {
+        match self {
+            Keeps::Step => POINTS + 2,
+            _ => self.state(stages, steps, 0) + 1,
+        }
+    }
+}
+
+/// Numbers of tape a sample from which on a block of 64 samples leaves the caches.
+const LONG: usize = 16_384;
+
+/// Numbers from which on it pays to spread the forming of weights over threads.
+const SHARE: usize = 1 << 16;
+
+/// Most evaluations of a series: with 64 samples each, their product over samples runs at full rate.
+const ABREAST: usize = 4;
 
 /// Where a state stopped being finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,8 +128,26 @@ impl Flow {
         grid: Vec<f64>,
     ) -> Flow {
         let tableau = tableau.reduced();
-        let times = Times::new(&grid, &tableau, &controls);
-        Flow { field, controls, tableau, grid, times }
+        let times = Times::new(&grid, &tableau, &controls, field.is_autonomous());
+        let mut series: Vec<Range<usize>> = Vec::new();
+        for (evaluation, number) in times.of_stage.iter().enumerate() {
+            match series.last_mut() {
+                Some(last) if times.of_stage[last.start] == *number && last.len() < ABREAST => {
+                    last.end += 1;
+                }
+                _ => series.push(evaluation..evaluation + 1),
+            }
+        }
+        let mut pulls = vec![Vec::new(); controls.coefficients()];
+        for (number, time) in times.distinct.iter().enumerate() {
+            time.row.iter().for_each(|&(i, p)| pulls[i].push((p, number)));
+        }
+        let keeps = Keeps::All;
+        let mut flow = Flow { field, controls, tableau, grid, times, series, keeps, pulls };
+        if flow.tape_rows() > LONG {
+            flow.keeps = Keeps::Ends;
+        }
+        flow
     }
 
     /// Rows of the state.
@@ -90,7 +177,9 @@ impl Flow {
 
     /// Numbers of tape a sample.
     pub fn tape_rows(&self) -> usize {
-        self.steps() * self.stages() * self.stage_rows() + self.width()
+        let evaluations = self.steps() * self.stages();
+        let states = self.keeps.states(self.stages(), self.steps());
+        (states + evaluations) * self.width() + evaluations * self.field.n_kept()
     }
 
     /// From the prepared numbers of one time to those of the next.
@@ -102,23 +191,34 @@ impl Flow {
         self.field.n_sums().next_multiple_of(LINE)
     }
 
-    fn stage_rows(&self) -> usize {
-        2 * self.width() + self.field.n_kept()
+    /// Numbers a sample that a forward pass without a tape goes over.
+    pub fn step_rows(&self) -> usize {
+        let states = Keeps::Step.states(self.stages(), self.steps());
+        (states + self.stages()) * self.width() + self.field.n_kept()
     }
 
     /// Forms the weights at all times, and what the field derives from them.
     pub fn prepare(&self, theta: &[f64], prepared: &mut Prepared) {
-        let (n, w) = (self.prepared_stride(), self.field.n_weights());
+        let n = self.prepared_stride();
         let numbers = prepared.numbers.sized(n * self.times.distinct.len());
-        for (time, numbers) in self.times.distinct.iter().zip(numbers.chunks_exact_mut(n)) {
-            let numbers = &mut numbers[..self.field.n_prepared()];
-            Controls::weights(&time.row, theta, &mut numbers[..w]);
-            self.field.prepare(time.t, numbers);
-        }
+        let at_once = (SHARE / n).max(1);
+        let times = self.times.distinct.par_iter().with_min_len(at_once);
+        times.zip(numbers.par_chunks_exact_mut(n)).for_each(|(time, numbers)| {
+            self.prepare_time(time, theta, &mut numbers[..self.field.n_prepared()]);
+        });
     }
 
-    fn at<'a>(&self, prepared: &'a Prepared, batch: usize, step: usize, stage: usize) -> At<'a> {
-        let number = self.times.of_stage[step * self.stages() + stage];
+    /// The same at one time: w = sum p_i theta_i, then what the field derives from them.
+    pub fn prepare_time(&self, time: &Time, theta: &[f64], numbers: &mut [f64]) {
+        let w = self.field.n_weights();
+        let terms = time.row.iter().map(|&(i, p)| (p, &theta[i * w..(i + 1) * w]));
+        combine(&mut numbers[..w], 0.0, terms);
+        self.field.prepare(time.t, numbers);
+    }
+
+    /// The time of an evaluation.
+    fn at<'a>(&self, prepared: &'a Prepared, batch: usize, evaluation: usize) -> At<'a> {
+        let number = self.times.of_stage[evaluation];
         let start = number * self.prepared_stride();
         let prepared = &prepared.numbers.get()[start..start + self.field.n_prepared()];
         At { t: self.times.distinct[number].t, prepared, batch }
@@ -126,63 +226,76 @@ impl Flow {
 
     /// The tape's place for the state that enters the flow.
     pub fn entry<'a>(&self, tape: &'a mut Tape, batch: usize) -> &'a mut [f64] {
-        let numbers = tape.numbers.sized(self.tape_rows() * batch);
-        &mut numbers[..self.width() * batch]
+        let width = self.width() * batch;
+        &mut tape.states.sized((POINTS + 1) * width)[POINTS * width..]
     }
 
-    /// The final state, after [`Flow::forward`].
+    /// The final state, after [`Flow::forward`] or [`Flow::forward_only`].
     pub fn exit<'a>(&self, tape: &'a Tape, batch: usize) -> &'a [f64] {
-        let end = self.tape_rows() * batch;
-        &tape.numbers.get()[end - self.width() * batch..end]
+        let width = self.width() * batch;
+        &tape.states.get()[tape.end * width..][..width]
     }
 
     /// The state at the beginning of a step (or at the end, for the number of steps), after a forward pass.
     pub fn state<'a>(&self, tape: &'a Tape, batch: usize, step: usize) -> &'a [f64] {
-        let start = step * self.stages() * self.stage_rows() * batch;
-        &tape.numbers.get()[start..start + self.width() * batch]
+        let width = self.width() * batch;
+        let slot = self.keeps.state(self.stages(), step, 0);
+        &tape.states.get()[slot * width..][..width]
     }
 
     /// Solves forward from the entry, leaving all stages on the tape.
     pub fn forward(&self, prepared: &Prepared, tape: &mut Tape, batch: usize) {
-        self.solve(prepared, tape, batch, self.stages() * self.stage_rows() * batch);
+        self.solve(prepared, tape, batch, self.keeps);
     }
 
-    /// Solves forward from the entry on the tape of one step; the final state is where the entry was.
+    /// Solves forward from the entry, leaving nothing but the final state.
     pub fn forward_only(&self, prepared: &Prepared, tape: &mut Tape, batch: usize) {
-        self.solve(prepared, tape, batch, 0);
+        self.solve(prepared, tape, batch, Keeps::Step);
     }
 
-    /// `advance` is from the tape of one step to that of the next.
-    fn solve(&self, prepared: &Prepared, tape: &mut Tape, batch: usize, advance: usize) {
-        let Tape { numbers, workspace, .. } = tape;
-        let tape = numbers.sized(self.tape_rows() * batch);
+    fn solve(&self, prepared: &Prepared, tape: &mut Tape, batch: usize, keeps: Keeps) {
         let (stages, width) = (self.stages(), self.width() * batch);
-        let rows = self.stage_rows() * batch;
-        for (n, times) in self.grid.windows(2).enumerate() {
-            let h = times[1] - times[0];
-            let start = n * advance;
-            for i in 0..stages {
-                let (done, rest) = tape[start..].split_at_mut(i * rows);
-                let k = |j: usize| &done[j * rows + width..j * rows + 2 * width];
-                let (state, rest) = rest.split_at_mut(width);
-                if i > 0 {
-                    step::stage(&self.tableau, i, h, &done[..width], k, state);
-                }
-                let (value, rest) = rest.split_at_mut(width);
-                let keep = &mut rest[..rows - 2 * width];
-                self.field.eval(self.at(prepared, batch, n, i), state, value, keep, workspace);
-            }
-            let (done, rest) = tape[start..].split_at_mut(stages * rows);
-            let k = |j: usize| &done[j * rows + width..j * rows + 2 * width];
-            step::advance(&self.tableau, h, &done[..width], k, &mut rest[..width]);
-            if advance == 0 {
-                tape.copy_within(stages * rows..stages * rows + width, 0);
-            }
+        let rows = self.field.n_kept() * batch;
+        let states = keeps.states(stages, self.steps());
+        let evaluations = match keeps {
+            Keeps::All | Keeps::Ends => self.steps() * stages,
+            Keeps::Step => stages,
+        };
+        tape.end = keeps.state(stages, self.steps(), 0);
+        // The entry stays where it is: room that has to grow is grown with it.
+        let states = tape.states.grown(states * width);
+        let slopes = tape.slopes.sized(evaluations * width);
+        let kept = tape.kept.sized(evaluations * rows);
+        for evaluation in 0..self.steps() * stages {
+            let (n, i) = (evaluation / stages, evaluation % stages);
+            let h = self.grid[n + 1] - self.grid[n];
+            let next = match i + 1 < stages {
+                true => keeps.state(stages, n, i + 1),
+                false => keeps.state(stages, n + 1, 0),
+            };
+            let (before, rest) = states.split_at_mut(next * width);
+            let (next_state, after) = rest.split_at_mut(width);
+            let state = |slot: usize| match slot < next {
+                true => &before[slot * width..][..width],
+                false => &after[(slot - next - 1) * width..][..width],
+            };
+            let (y, point) = (state(keeps.state(stages, n, 0)), state(keeps.state(stages, n, i)));
+            let slot = evaluation % evaluations;
+            let (done, rest) = slopes.split_at_mut(slot * width);
+            let earlier = &done[(slot - i) * width..];
+            let row = step::row(&self.tableau, i + 1);
+            fill(&mut tape.terms, row[..i].iter().enumerate().map(|(j, a)| (h * a, j * width)));
+            let sum = Combination { first: (1.0, y), memory: earlier, rest: &tape.terms };
+            let then = Then { next: next_state, own: h * row[i], sum };
+            let keep = &mut kept[slot * rows..][..rows];
+            let at = self.at(prepared, batch, evaluation);
+            self.field.eval_then(at, point, &mut rest[..width], keep, then, &mut tape.workspace);
         }
     }
 
     /// The adjoint of [`Flow::forward`], whose tape it reads: `lambda` comes in as the cotangent of the final
-    /// state and goes out as that of the entry; `sums` grow by what the weights' gradients need.
+    /// state and goes out as that of the entry; `sums` grow by what the weights' gradients need, or are set to
+    /// it if they are `fresh`.
     pub fn backward(
         &self,
         prepared: &Prepared,
@@ -190,37 +303,85 @@ impl Flow {
         batch: usize,
         lambda: &mut [f64],
         sums: &mut [f64],
+        fresh: bool,
     ) {
-        let Tape { numbers, stages: room, workspace } = tape;
         let (stages, width) = (self.stages(), self.width() * batch);
-        let rows = self.stage_rows() * batch;
-        let tape = numbers.sized(self.tape_rows() * batch);
-        let (kbar, zbars) = room.sized((stages + 1) * width).split_at_mut(width);
-        for (n, times) in self.grid.windows(2).enumerate().rev() {
-            let h = times[1] - times[0];
-            let start = n * stages * rows;
-            for i in (0..stages).rev() {
-                let (front, later) = zbars.split_at_mut((i + 1) * width);
-                let zbar = &mut front[i * width..];
-                let after = |j: usize| &later[(j - i - 1) * width..(j - i) * width];
-                if !step::stage_cotangent(&self.tableau, i, h, lambda, after, kbar) {
-                    zbar.fill(0.0);
-                    continue;
+        let rows = self.field.n_kept() * batch;
+        let Tape { states, slopes, kept, cotangents, points, held, terms, workspace, .. } = tape;
+        let (states, slopes, kept) = (states.get(), slopes.get(), kept.get());
+        let zbars = cotangents.sized(stages * width);
+        let points = points.sized(ABREAST * width);
+        let held = held.sized(ABREAST * self.field.n_held() * batch);
+        for series in self.series.iter().rev() {
+            let (first, of) = (series.start, series.len());
+            let number = self.times.of_stage[first];
+            let start = number * self.sums_stride();
+            let sums = &mut sums[start..start + self.field.n_sums()];
+            // Backwards, the last evaluation at a time is the first to add to its sums.
+            let fresh = fresh && self.times.last_of[number] < series.end;
+            let time = self.at(prepared, batch, first);
+            let points = match self.keeps {
+                Keeps::All => &states[(POINTS + first) * width..][..of * width],
+                _ => {
+                    for (evaluation, point) in series.clone().zip(points.chunks_exact_mut(width)) {
+                        self.point(states, slopes, evaluation, terms, point);
+                    }
+                    &points[..of * width]
                 }
-                let stage = &tape[start + i * rows..start + (i + 1) * rows];
-                let (y, stage) = stage.split_at(width);
-                let (k, kept) = stage.split_at(width);
-                let number = self.times.of_stage[n * stages + i];
-                let start = number * self.sums_stride();
-                let sums = &mut sums[start..start + self.field.n_sums()];
-                let pass = Pass { y, k, kept, u: kbar };
-                self.field.vjp(self.at(prepared, batch, n, i), pass, zbar, sums, workspace);
+            };
+            let held = &mut held[..of * self.field.n_held() * batch];
+            for (at, evaluation) in series.clone().enumerate().rev() {
+                let (n, i) = (evaluation / stages, evaluation % stages);
+                let h = self.grid[n + 1] - self.grid[n];
+                let (front, later) = zbars.split_at_mut((i + 1) * width);
+                let (b, column) = step::column(&self.tableau, i);
+                fill(terms, column.map(|(j, a)| (h * a, (j - i - 1) * width)));
+                let pull = Pull {
+                    y: &points[at * width..][..width],
+                    k: &slopes[evaluation * width..][..width],
+                    kept: &kept[evaluation * rows..][..rows],
+                    u: Combination { first: (h * b, &*lambda), memory: later, rest: terms },
+                    held: &mut *held,
+                    series: Series { of, at, fresh: fresh && at + 1 == of },
+                };
+                let zbar = &mut front[i * width..];
+                self.field.pull(time, pull, zbar, sums, workspace);
+                if i == 0 {
+                    combine(lambda, 1.0, zbars.chunks_exact(width).map(|zbar| (1.0, zbar)));
+                }
             }
-            step::retreat(lambda, zbars.chunks_exact(width));
+            let whole = Pull {
+                y: points,
+                k: &slopes[first * width..][..of * width],
+                kept: &kept[first * rows..][..of * rows],
+                u: Combination::default(),
+                held,
+                series: Series { of, at: 0, fresh },
+            };
+            self.field.sum_held(time, whole, sums);
         }
     }
 
-    /// From sums over samples to the gradient of the coefficients, which is added to.
+    /// The point Y_i of an evaluation on the tape: as many samples as `point` has.
+    fn point(
+        &self,
+        states: &[f64],
+        slopes: &[f64],
+        evaluation: usize,
+        terms: &mut Vec<(f64, usize)>,
+        point: &mut [f64],
+    ) {
+        let (stages, width) = (self.stages(), point.len());
+        let (n, i) = (evaluation / stages, evaluation % stages);
+        let h = self.grid[n + 1] - self.grid[n];
+        let row = step::row(&self.tableau, i)[..i].iter().enumerate();
+        fill(terms, row.map(|(j, a)| (h * a, j * width)));
+        let y = &states[self.keeps.state(stages, n, 0) * width..][..width];
+        let memory = &slopes[n * stages * width..];
+        Combination { first: (1.0, y), memory, rest: terms }.write(point);
+    }
+
+    /// From sums over samples to the gradient of the coefficients, which is overwritten.
     pub fn gather(
         &self,
         prepared: &Prepared,
@@ -229,38 +390,53 @@ impl Flow {
         room: &mut Buffer,
         workspace: &mut Workspace,
     ) {
-        for (number, time) in self.times.distinct.iter().enumerate() {
-            let start = number * self.sums_stride();
-            let sums = &sums[start..start + self.field.n_sums()];
-            if self.field.sums_are_gradient() {
-                Controls::pull_back(&time.row, sums, gradient);
-                continue;
+        let (w, times) = (self.field.n_weights(), self.times.distinct.iter().enumerate());
+        if self.field.sums_are_gradient() {
+            for (gradient, terms) in gradient.chunks_exact_mut(w.max(1)).zip(&self.pulls) {
+                let terms = terms.iter().map(|&(p, number)| (p, number * self.sums_stride()));
+                combine(gradient, 0.0, terms.map(|(p, at)| (p, &sums[at..at + w])));
             }
-            let room = room.zeroed(self.field.n_weights());
+            return;
+        }
+        gradient.fill(0.0);
+        for (number, time) in times {
+            let sums = &sums[number * self.sums_stride()..][..self.field.n_sums()];
+            let room = room.zeroed(w);
             let start = number * self.prepared_stride();
             let prepared = &prepared.numbers.get()[start..start + self.field.n_prepared()];
             let at = At { t: time.t, prepared, batch: 0 };
             self.field.gather(at, sums, room, workspace);
-            Controls::pull_back(&time.row, room, gradient);
+            for &(i, p) in &time.row {
+                combine(&mut gradient[i * w..(i + 1) * w], 1.0, [(p, &*room)].into_iter());
+            }
         }
     }
 
-    /// The first place on the tape where a sample's state or stage is not finite.
-    pub fn first_broken(&self, tape: &Tape, batch: usize, sample: usize) -> Option<Broken> {
+    /// The first place where the state or a stage of a sample is not finite, which was solved by itself.
+    pub fn first_broken(&self, tape: &mut Tape) -> Option<Broken> {
         let (stages, width) = (self.stages(), self.width());
-        let rows = self.stage_rows() * batch;
-        for n in 0..self.steps() {
-            for i in 0..stages {
-                let stage = &tape.numbers.get()[(n * stages + i) * rows..];
-                let (y, k) = (&stage[sample * width..], &stage[width * (batch + sample)..]);
-                if y[..width].iter().chain(&k[..width]).any(|x| !x.is_finite()) {
-                    let t = self.times.distinct[self.times.of_stage[n * stages + i]].t;
-                    return Some(Broken { t, stage: Some(i + 1) });
-                }
+        let Tape { states, slopes, points, terms, .. } = tape;
+        let (states, slopes) = (states.get(), slopes.get());
+        let point = points.sized(width);
+        let lost = |numbers: &[f64]| numbers.iter().any(|x| !x.is_finite());
+        for evaluation in 0..self.steps() * stages {
+            let (n, i) = (evaluation / stages, evaluation % stages);
+            self.point(states, slopes, evaluation, terms, point);
+            if lost(point) || lost(&slopes[evaluation * width..][..width]) {
+                let (from, to) = (self.grid[n], self.grid[n + 1]);
+                return Some(Broken {
+                    t: from + self.tableau.c[i] * (to - from),
+                    stage: Some(i + 1),
+                });
             }
         }
-        let end = &self.exit(tape, batch)[sample * width..(sample + 1) * width];
         let t = *self.grid.last()?;
-        end.iter().any(|x| !x.is_finite()).then_some(Broken { t, stage: None })
+        lost(self.exit(tape, 1)).then_some(Broken { t, stage: None })
     }
+}
+
+/// Terms that are not zero.
+fn fill(terms: &mut Vec<(f64, usize)>, all: impl Iterator<Item = (f64, usize)>) {
+    terms.clear();
+    terms.extend(all.filter(|(factor, _)| *factor != 0.0));
 }

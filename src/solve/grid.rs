@@ -150,14 +150,28 @@ pub struct Times {
     pub distinct: Vec<Time>,
     /// For each step and stage the number of its time.
     pub of_stage: Vec<usize>,
+    /// For each time the last of its evaluations.
+    pub last_of: Vec<usize>,
     /// Steps that miss a break, with the first that each misses.
     pub missed: Vec<(usize, Break)>,
 }
 
 impl Times {
     /// The times t_n + c_i h_n of a grid, each with the weights that a step takes there.
-    pub fn new(grid: &[f64], tableau: &Tableau<f64>, controls: &Controls) -> Times {
-        let mut times = Times { distinct: Vec::new(), of_stage: Vec::new(), missed: Vec::new() };
+    ///
+    /// An autonomous field is the same wherever its weights are.
+    pub fn new(
+        grid: &[f64],
+        tableau: &Tableau<f64>,
+        controls: &Controls,
+        autonomous: bool,
+    ) -> Times {
+        let mut times = Times {
+            distinct: Vec::new(),
+            of_stage: Vec::new(),
+            last_of: Vec::new(),
+            missed: Vec::new(),
+        };
         // At a kink the pieces on both sides give the same weights: what counts is the row, not the piece.
         let mut seen: HashMap<(u64, Vec<(usize, u64)>), usize> = HashMap::new();
         for (n, step) in grid.windows(2).enumerate() {
@@ -174,10 +188,13 @@ impl Times {
                 let row = controls.row(t, controls.piece(holds));
                 let key = row.iter().map(|&(i, p)| (i, p.to_bits())).collect();
                 let next = times.distinct.len();
-                let number = *seen.entry((t.to_bits(), key)).or_insert(next);
+                let time = if autonomous { 0 } else { t.to_bits() };
+                let number = *seen.entry((time, key)).or_insert(next);
                 if number == next {
                     times.distinct.push(Time { t, row });
+                    times.last_of.push(0);
                 }
+                times.last_of[number] = times.of_stage.len();
                 times.of_stage.push(number);
             }
         }
@@ -191,19 +208,25 @@ mod tests {
     use crate::control::Basis;
     use crate::tableau;
 
-    fn distinct(basis: Basis, steps: usize) -> usize {
+    fn distinct(basis: Basis, steps: usize, autonomous: bool) -> usize {
         let tableau = tableau::named("rk4").map(|t| t.to_f64());
         let grid = Stepping::Fixed { steps }.grid(1.7);
         let (Ok(tableau), Ok(grid)) = (tableau, grid) else { return 0 };
-        Times::new(&grid, &tableau, &Controls::new(basis, 1.7)).distinct.len()
+        Times::new(&grid, &tableau, &Controls::new(basis, 1.7), autonomous).distinct.len()
     }
 
     #[test]
     fn stages_share_times_but_not_across_a_jump() {
         // Nodes and middles; a jump gives the end of a step and the begin of the next weights of their own.
-        assert_eq!(distinct(Basis::PiecewiseLinear { nodes: 9 }, 8), 17);
-        assert_eq!(distinct(Basis::Legendre { degree: 3 }, 8), 17);
-        assert_eq!(distinct(Basis::PiecewiseConstant { cells: 8 }, 8), 24);
-        assert_eq!(distinct(Basis::PiecewiseConstant { cells: 2 }, 8), 18);
+        for (basis, in_time, autonomous) in [
+            (Basis::PiecewiseLinear { nodes: 9 }, 17, 17),
+            (Basis::Legendre { degree: 3 }, 17, 17),
+            (Basis::PiecewiseConstant { cells: 8 }, 24, 8),
+            (Basis::PiecewiseConstant { cells: 2 }, 18, 2),
+            (Basis::Constant, 17, 1),
+        ] {
+            assert_eq!(distinct(basis, 8, false), in_time, "{basis:?}");
+            assert_eq!(distinct(basis, 8, true), autonomous, "{basis:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod flow;
 mod grid;
 pub mod step;
+mod work;
 
 pub use flow::{Broken, Flow, Prepared, Tape};
 pub use grid::{GridError, Stepping, Time, Times};

@@ -1,4 +1,4 @@
-//! One Runge-Kutta step, forward, tangent and adjoint: the only place that reads a_ij and b_i.
+//! The coefficients of one Runge-Kutta step and of its adjoint: the only place that reads a_ij and b_i.
 //!
 //! ```text
 //! Y_i = y + h sum_{j<i} a_ij k_j,   k_i = f(t + c_i h, Y_i),   y_1 = y + h sum_i b_i k_i
@@ -12,57 +12,16 @@
 //!
 //! so that it never divides by b_i (Hager, Numer. Math. 87, 2000, section 2, writes it with that division).
 
-use crate::expr::vector::combine;
 use crate::tableau::Tableau;
 
-/// Y_i, or its tangent, from y and the k_j with j < i.
-pub fn stage<'a>(
-    tableau: &Tableau<f64>,
-    i: usize,
-    h: f64,
-    y: &'a [f64],
-    k: impl Fn(usize) -> &'a [f64],
-    out: &mut [f64],
-) {
-    let row = tableau.a[i].iter().enumerate().filter(|(_, a)| **a != 0.0);
-    combine(out, 0.0, std::iter::once((1.0, y)).chain(row.map(|(j, a)| (h * a, k(j)))));
+/// The factors of k_1, k_2, .. in Y_i - y over h, or in y_1 - y over h if i is the number of stages (i from 0):
+/// i numbers.
+pub fn row(tableau: &Tableau<f64>, i: usize) -> &[f64] {
+    tableau.a.get(i).unwrap_or(&tableau.b)
 }
 
-/// y_1, or its tangent.
-pub fn advance<'a>(
-    tableau: &Tableau<f64>,
-    h: f64,
-    y: &'a [f64],
-    k: impl Fn(usize) -> &'a [f64],
-    out: &mut [f64],
-) {
-    let weights = tableau.b.iter().enumerate().filter(|(_, b)| **b != 0.0);
-    combine(out, 0.0, std::iter::once((1.0, y)).chain(weights.map(|(j, b)| (h * b, k(j)))));
-}
-
-/// kbar_i from lambda_1 and the zbar_j with j > i. `false`, with nothing written, where it is zero.
-pub fn stage_cotangent<'a>(
-    tableau: &Tableau<f64>,
-    i: usize,
-    h: f64,
-    lambda: &'a [f64],
-    zbar: impl Fn(usize) -> &'a [f64],
-    out: &mut [f64],
-) -> bool {
-    let b = tableau.b[i];
-    let later = (i + 1..tableau.b.len()).filter(|&j| tableau.a[j][i] != 0.0);
-    let mut terms = std::iter::once((h * b, lambda))
-        .filter(|_| b != 0.0)
-        .chain(later.map(|j| (h * tableau.a[j][i], zbar(j))))
-        .peekable();
-    if terms.peek().is_none() {
-        return false;
-    }
-    combine(out, 0.0, terms);
-    true
-}
-
-/// lambda from lambda_1 (in place) and the zbar_i.
-pub fn retreat<'a>(lambda: &mut [f64], zbar: impl Iterator<Item = &'a [f64]>) {
-    combine(lambda, 1.0, zbar.map(|z| (1.0, z)));
+/// The factors in kbar_i over h: that of lambda_1, and those of the zbar_j with j > i, each with its j.
+pub fn column(tableau: &Tableau<f64>, i: usize) -> (f64, impl Iterator<Item = (usize, f64)> + '_) {
+    let later = i + 1..tableau.b.len();
+    (tableau.b[i], later.map(move |j| (j, tableau.a[j][i])))
 }
