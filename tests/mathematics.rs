@@ -63,13 +63,17 @@ const BASES: [Basis; 4] = [
 
 #[test]
 fn gradients_of_all_fields_tableaus_and_bases_are_those_of_differences() {
+    // All methods on one field, all fields by a few methods: steps do not know which field they take.
+    let few = ["euler", "rk4", "dopri5"].map(str::to_owned);
+    let all = tableau::samples();
     let (features, batch, width) = (2, 5, 4);
     let x = Mat::from_fn(features, batch, |i, j| noise(features * batch, 1)[i + j * features]);
     let labels = [0, 2, 1, 1, 0];
     let samples: Vec<usize> = (0..batch).collect();
     let mut worst = 0.0_f64;
     for name in kutta::field::names() {
-        for method in tableau::names() {
+        let methods = if name == "resnet" { &all[..] } else { &few };
+        for method in methods {
             for basis in BASES {
                 // Five steps: breaks at thirds and quarters lie off them; and one grid that is not uniform.
                 for grid in [uniform(5, 1.5), vec![0.0, 0.5, 0.6, 1.0, 1.5]] {
@@ -252,12 +256,12 @@ fn observed_orders(name: &str, method: &str, basis: Basis, first: usize) -> Vec<
     let (width, batch, horizon) = (4, 3, 2.0);
     let make =
         |method: &str, steps: usize| flow(name, width, basis, method, uniform(steps, horizon));
-    let fine = make("tsit5", first * 512);
+    let fine = make("verner9", first * 32);
     let theta: Vec<f64> = noise(fine.n_parameters(), 7).iter().map(|x| 1.3 * x).collect();
     let y0 = noise(width * batch, 8);
     let exact = final_states(&fine, &theta, &y0, batch);
     let order = tableau::named(method).expect("in the catalogue").order;
-    let doublings = [14, 11, 9][(order - 1).min(2)];
+    let doublings = [14, 11, 9, 9, 9, 6][(order - 1).min(5)];
     let errors: Vec<f64> = (0..doublings)
         .map(|k| {
             let states = final_states(&make(method, first << k), &theta, &y0, batch);
@@ -279,14 +283,15 @@ fn methods_keep_their_order_with_weights_that_move_in_time() {
         Basis::PiecewiseConstant { cells: 4 },
         Basis::PiecewiseLinear { nodes: 5 },
     ];
-    for method in tableau::names() {
+    for method in &tableau::samples() {
         let order = tableau::named(method).expect("in the catalogue").order as f64;
         for basis in bases {
             for name in ["resnet", "hamiltonian"] {
                 // Four steps and their multiples land on all nodes.
                 let orders = observed_orders(name, method, basis, 4);
                 let best = orders.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                assert!(best >= order - 0.2, "{method} {name} {basis:?}: {orders:?}");
+                // Of higher orders rounding leaves too few steps to see more.
+                assert!(best >= order.min(6.0) - 0.2, "{method} {name} {basis:?}: {orders:?}");
                 if order <= 4.0 {
                     let last = orders.last().copied().unwrap_or(best);
                     assert!(last <= order + 0.3, "{method} {name} {basis:?}: {orders:?}");

@@ -110,7 +110,7 @@ pub enum Method {
     #[serde(skip_deserializing)]
     Named(String),
     /// One that is written out.
-    Tableau(TableauFile),
+    Tableau(Box<TableauFile>),
 }
 
 /// The file as serde reads it. Where a name or a variant may stand the text is kept and read after, for an untagged

@@ -250,7 +250,11 @@ fn errors_inside_a_name_or_variant_keep_their_place() {
         ),
         ("\"b\": Vector", "\"K\": Vector", "8:44: the key `K` stands twice"),
         ("\"g\": 0.1", "\"g\": \"a\"", "9:31: `network.field.constants.g` must be a number"),
-        ("\"rk4\"", "Tableau(a: [[]], c: [])", "15:17: `network.method` lacks `b`"),
+        (
+            "PiecewiseLinear(nodes: 9)",
+            "PiecewiseLinear()",
+            "13:19: `network.controls` lacks `nodes`",
+        ),
         (
             "\"rk4\"",
             "Tableau(a: [[1]], b: [])",

@@ -17,6 +17,10 @@ pub enum Place {
     BHat(usize),
     /// c_i.
     C(usize),
+    /// α_ij of the Shu-Osher form.
+    Alpha(usize, usize),
+    /// β_ij of the Shu-Osher form.
+    Beta(usize, usize),
 }
 
 impl fmt::Display for Place {
@@ -26,6 +30,8 @@ impl fmt::Display for Place {
             Place::B(i) => write!(f, "b[{i}]"),
             Place::BHat(i) => write!(f, "b_hat[{i}]"),
             Place::C(i) => write!(f, "c[{i}]"),
+            Place::Alpha(i, j) => write!(f, "alpha[{i}][{j}]"),
+            Place::Beta(i, j) => write!(f, "beta[{i}][{j}]"),
         }
     }
 }
@@ -65,6 +71,9 @@ pub enum TableauError {
     /// The text is no tableau in RON.
     #[error("not a tableau: {0}")]
     Syntax(ron::error::SpannedError),
+    /// The tableau cannot be written as RON.
+    #[error("cannot be written as RON: {0}")]
+    Write(ron::Error),
     /// A coefficient cannot be read.
     #[error("{place}: \"{text}\" {problem}")]
     Coefficient { place: Place, text: String, problem: CoefficientError },
@@ -72,20 +81,34 @@ pub enum TableauError {
     #[error("the tableau has no stages; forward Euler is `a: [[]], b: [\"1\"]`")]
     NoStages,
     /// More stages than are accepted.
-    #[error("the tableau has {stages} stages; at most {MAX_STAGES} are accepted")]
+    #[error(
+        "the tableau has {stages} stages; at most {MAX_STAGES} are accepted, so take several steps of a \
+         method with fewer"
+    )]
     TooManyStages { stages: usize },
-    /// A row of a that is too short or too long.
-    #[error("row {row} of `a` has {found} entries instead of {expected}")]
-    RowLength { row: usize, found: usize, expected: usize },
+    /// A row of a, alpha or beta that is too short or too long.
+    #[error(
+        "row {row} of `{list}` has {found} entries instead of {expected}; it needs one for each earlier \
+         stage, zeros included"
+    )]
+    RowLength { list: &'static str, row: usize, found: usize, expected: usize },
     /// A coefficient on or above the diagonal.
     #[error(
         "{place} = {value} makes stage {row} depend on itself or a later one; the tableau must be \
-         explicit: row {row} of `a` holds {expected} entries, and the first row is empty"
+         explicit: row {row} of `{list}` holds {expected} entries, and the first row is empty"
     )]
-    Implicit { place: Place, value: String, row: usize, expected: usize },
+    Implicit { list: &'static str, place: Place, value: String, row: usize, expected: usize },
     /// A list of another length than the number of stages.
     #[error("`{list}` has {found} entries, but `a` has {stages} rows (one a stage)")]
     Length { list: &'static str, found: usize, stages: usize },
+    /// Both forms of a method, or half of one.
+    #[error("a method is given by `a` and `b` or by `alpha` and `beta`; {found} does not fit that")]
+    Forms { found: String },
+    /// Shares of earlier states that are not all of one.
+    #[error(
+        "row {row} of `alpha` sums to {sum} instead of 1; a stage is a mean of the states before it"
+    )]
+    Shares { row: usize, sum: String },
     /// A stated c that is not the row sum.
     #[error(
         "c[{row}] is {stated}, but row {row} of `a` sums to {sum}; correct one of them or leave \
@@ -151,6 +174,9 @@ pub enum TableauError {
         weights.claim()
     )]
     Understated { weights: Weights, claimed: usize, proved: usize },
+    /// A family without its number of stages, or with one that it does not have.
+    #[error("unknown method `{name}`: in `{family}`, {limits}; `{example}` is one")]
+    Member { name: String, family: &'static str, limits: String, example: String },
     /// A name that the catalogue does not have.
     #[error("unknown method `{name}`{} Known: {}", did_you_mean(near.as_ref()), names.join(", "))]
     UnknownName {

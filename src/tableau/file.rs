@@ -1,12 +1,14 @@
 //! The tableau as a user writes it, and the way from there to a proved one.
 
-use super::coefficient::{Coefficient, MAX_LENGTH};
+use super::coefficient::{Coefficient, MAX_LENGTH, to_decimals};
 use super::error::{Place, TableauError, Weights};
-use super::order::{Conditions, Rounding};
+use super::order::{Ball, Conditions, MAX_DENOMINATOR_BITS, Rounding, balls};
+use super::shu_osher::to_butcher;
 use super::trees::{self, MAX_ORDER, trees};
-use super::{Embedded, Rational, Tableau};
+use super::{Embedded, Rational, ShuOsher, Tableau};
 use crate::dialect::RON;
 use num_traits::{Signed, ToPrimitive, Zero};
+use ron::ser::PrettyConfig;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -30,17 +32,27 @@ const RADICAL_ROUNDING: f64 = 1e-55;
 /// )
 /// ```
 ///
-/// Coefficients are strings; see [`Coefficient`] for what they may hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Coefficients are strings; see [`Coefficient`] for what they may hold. A method may be given in
+/// its Shu-Osher form instead, by `alpha` and `beta` ([`ShuOsher`]); `a` and `b` then follow.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "Tableau", deny_unknown_fields)]
 pub struct TableauFile {
     /// How the method is to be called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The stage coefficients, one row a stage, the first one empty. Zeros may fill the rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub a: Vec<Vec<String>>,
     /// The weights, one a stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub b: Vec<String>,
+    /// The shares of earlier states in the Shu-Osher form, one row a stage, the first one empty,
+    /// and a last row for the step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alpha: Vec<Vec<String>>,
+    /// The multiples of the slopes in the Shu-Osher form, in rows like `alpha`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beta: Vec<Vec<String>>,
     /// The weights of the error estimate, one a stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub b_hat: Option<Vec<String>>,
@@ -59,6 +71,9 @@ pub struct TableauFile {
     /// Where the method was published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub citation: Option<String>,
+    /// What a user of other programs should know of its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Other names of the method.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
@@ -74,6 +89,16 @@ impl FromStr for TableauFile {
 }
 
 impl TableauFile {
+    /// The file as text, which is read back to an equal one.
+    ///
+    /// # Errors
+    /// [`TableauError::Write`], which no file is known to cause.
+    pub fn to_ron(&self) -> Result<String, TableauError> {
+        let layout = PrettyConfig::new().depth_limit(2).separate_tuple_members(false);
+        let text = RON.to_string_pretty(self, layout).map_err(TableauError::Write)?;
+        Ok(format!("{text}\n"))
+    }
+
     /// Reads the coefficients, checks that they are an explicit method and proves its order.
     ///
     /// # Errors
@@ -84,8 +109,7 @@ impl TableauFile {
     pub fn prove(&self) -> Result<Tableau<Rational>, TableauError> {
         let stages = self.check_lengths()?;
         let mut exact = true;
-        let a = self.stage_coefficients(stages, &mut exact)?;
-        let b = read_all(&self.b, Place::B, &mut exact)?;
+        let given = self.read_form(stages, &mut exact)?;
         let b_hat = match &self.b_hat {
             Some(b_hat) => Some(read_all(b_hat, Place::BHat, &mut exact)?),
             None => None,
@@ -95,23 +119,25 @@ impl TableauFile {
             None => None,
         };
         let rounding = match self.digits {
-            // Half a unit in the last digit is largest, relatively, behind a leading 1.
-            Some(digits) => Rounding::Relative(0.5 * 10f64.powi(1 - digits as i32)),
+            Some(digits) => Rounding::Digits(digits),
             None if exact => Rounding::Exact,
             None => Rounding::Relative(RADICAL_ROUNDING),
         };
+        let Butcher { a, b, doubt_a, doubt_b } = given.butcher(rounding)?;
         // Before the row sums, since it refuses what would take long to add.
-        let mut conditions = Conditions::new(&a, rounding)?;
-        let c = times(&a, stated_c, rounding)?;
+        let mut conditions = Conditions::new(&a, doubt_a.clone(), rounding)?;
+        let c = times(&a, &doubt_a, stated_c, rounding)?;
         if b_hat.as_ref() == Some(&b) {
             return Err(TableauError::NoEstimate);
         }
 
-        let order = prove_order(&mut conditions, Weights::Main, &b, self.order)?;
+        let order = prove_order(&mut conditions, Weights::Main, &b, &doubt_b, self.order)?;
         let embedded = match b_hat {
             Some(b_hat) => {
+                let doubt = balls(&b_hat, rounding);
                 let claimed = self.embedded_order;
-                let order = prove_order(&mut conditions, Weights::Embedded, &b_hat, claimed)?;
+                let order =
+                    prove_order(&mut conditions, Weights::Embedded, &b_hat, &doubt, claimed)?;
                 Some(Embedded { b_hat, order })
             }
             None => None,
@@ -124,21 +150,38 @@ impl TableauFile {
             embedded,
             order,
             digits: self.digits,
+            shu_osher: match given {
+                Form::ShuOsher(form) => Some(form),
+                Form::Butcher { .. } => None,
+            },
             citation: self.citation.clone(),
+            note: self.note.clone(),
             aliases: self.aliases.clone(),
         })
     }
 
     /// Checks what can be said before any coefficient is read, and returns the number of stages.
     fn check_lengths(&self) -> Result<usize, TableauError> {
-        let stages = self.a.len();
+        let lengths = [self.a.len(), self.b.len(), self.alpha.len(), self.beta.len()];
+        let stages = match lengths {
+            [a, _, 0, 0] => a,
+            [0, 0, alpha, beta] if alpha == beta => alpha - 1,
+            _ => {
+                let named = ["a", "b", "alpha", "beta"].iter().zip(lengths);
+                let found = named.filter(|(_, rows)| *rows > 0);
+                let found: Vec<String> =
+                    found.map(|(list, rows)| format!("`{list}` of length {rows}")).collect();
+                return Err(TableauError::Forms { found: found.join(" with ") });
+            }
+        };
         if stages == 0 {
             return Err(TableauError::NoStages);
         }
         if stages > MAX_STAGES {
             return Err(TableauError::TooManyStages { stages });
         }
-        let lists = [("b", Some(&self.b)), ("b_hat", self.b_hat.as_ref()), ("c", self.c.as_ref())];
+        let b = Some(&self.b).filter(|_| self.alpha.is_empty());
+        let lists = [("b", b), ("b_hat", self.b_hat.as_ref()), ("c", self.c.as_ref())];
         for (list, values) in lists {
             if let Some(found) = values.map(Vec::len).filter(|found| *found != stages) {
                 return Err(TableauError::Length { list, found, stages });
@@ -155,32 +198,104 @@ impl TableauFile {
         }
     }
 
-    /// The strictly lower triangle of a.
-    fn stage_coefficients(
-        &self,
-        stages: usize,
-        exact: &mut bool,
-    ) -> Result<Vec<Vec<Rational>>, TableauError> {
-        let mut a = Vec::with_capacity(stages);
-        for (i, texts) in self.a.iter().enumerate() {
-            let row = i + 1;
-            if texts.len() < i || texts.len() > stages {
-                return Err(TableauError::RowLength { row, found: texts.len(), expected: i });
-            }
-            let mut values = read_all(texts, |column| Place::A(row, column), exact)?;
-            if let Some(j) = values.iter().skip(i).position(|x| !x.is_zero()) {
-                return Err(TableauError::Implicit {
-                    place: Place::A(row, i + j + 1),
-                    value: show(&values[i + j]),
-                    row,
-                    expected: i,
-                });
-            }
-            values.truncate(i);
-            a.push(values);
+    /// The coefficients of the stages and of the step, in the form in which they are given.
+    fn read_form(&self, stages: usize, exact: &mut bool) -> Result<Form, TableauError> {
+        let mut read = |rows, list, place: fn(usize, usize) -> Place| {
+            lower_triangle(rows, stages, list, place, exact)
+        };
+        if self.alpha.is_empty() {
+            let a = read(&self.a, "a", Place::A)?;
+            Ok(Form::Butcher { a, b: read_all(&self.b, Place::B, exact)? })
+        } else {
+            let alpha = read(&self.alpha, "alpha", Place::Alpha)?;
+            let beta = read(&self.beta, "beta", Place::Beta)?;
+            Ok(Form::ShuOsher(ShuOsher { alpha, beta }))
         }
-        Ok(a)
     }
+}
+
+/// The two forms in which a method may be given.
+enum Form {
+    Butcher { a: Vec<Vec<Rational>>, b: Vec<Rational> },
+    ShuOsher(ShuOsher<Rational>),
+}
+
+/// The form in which methods are used, with how well each coefficient is known.
+struct Butcher {
+    a: Vec<Vec<Rational>>,
+    b: Vec<Rational>,
+    doubt_a: Vec<Vec<Ball>>,
+    doubt_b: Vec<Ball>,
+}
+
+impl Form {
+    fn butcher(&self, rounding: Rounding) -> Result<Butcher, TableauError> {
+        let doubts = |rows: &[Vec<Rational>]| -> Vec<Vec<Ball>> {
+            rows.iter().map(|row| balls(row, rounding)).collect()
+        };
+        match self {
+            Form::Butcher { a, b } => Ok(Butcher {
+                a: a.clone(),
+                b: b.clone(),
+                doubt_a: doubts(a),
+                doubt_b: balls(b, rounding),
+            }),
+            Form::ShuOsher(form) => {
+                for (i, (row, doubt)) in form.alpha.iter().zip(doubts(&form.alpha)).enumerate() {
+                    let sum: Rational = row.iter().sum();
+                    let allowed = doubt.iter().map(|ball| ball.error).sum();
+                    if i > 0 && !near(&sum, &Rational::from_integer(1.into()), allowed) {
+                        return Err(TableauError::Shares { row: i + 1, sum: show(&sum) });
+                    }
+                }
+                let bits = MAX_DENOMINATOR_BITS;
+                let mut a = to_butcher(form, |x| match (rounding, x.denom().bits()) {
+                    (Rounding::Exact, found) if found > bits => {
+                        Err(TableauError::Denominator { bits })
+                    }
+                    // Rounded numbers gain nothing from more.
+                    (Rounding::Relative(_) | Rounding::Digits(_), 1024..) => Ok(to_decimals(&x)),
+                    _ => Ok(x),
+                })?;
+                let doubt = ShuOsher { alpha: doubts(&form.alpha), beta: doubts(&form.beta) };
+                let mut doubt_a = to_butcher(&doubt, Ok::<Ball, TableauError>)?;
+                let b = a.pop().unwrap_or_default();
+                let doubt_b = doubt_a.pop().unwrap_or_default();
+                Ok(Butcher { a, b, doubt_a, doubt_b })
+            }
+        }
+    }
+}
+
+/// The strictly lower triangle of a matrix, of which zeros may fill the rows.
+fn lower_triangle(
+    rows: &[Vec<String>],
+    stages: usize,
+    list: &'static str,
+    place: fn(usize, usize) -> Place,
+    exact: &mut bool,
+) -> Result<Vec<Vec<Rational>>, TableauError> {
+    let mut triangle = Vec::with_capacity(rows.len());
+    for (i, texts) in rows.iter().enumerate() {
+        let row = i + 1;
+        if texts.len() < i || texts.len() > stages {
+            let found = texts.len();
+            return Err(TableauError::RowLength { list, row, found, expected: i });
+        }
+        let mut values = read_all(texts, |column| place(row, column), exact)?;
+        if let Some(j) = values.iter().skip(i).position(|x| !x.is_zero()) {
+            return Err(TableauError::Implicit {
+                list,
+                place: place(row, i + j + 1),
+                value: show(&values[i + j]),
+                row,
+                expected: i,
+            });
+        }
+        values.truncate(i);
+        triangle.push(values);
+    }
+    Ok(triangle)
 }
 
 /// Reads a list of coefficients and notes whether one of them is not exact.
@@ -201,18 +316,24 @@ fn read_all(
     Ok(values)
 }
 
+/// Whether two numbers are as near as their rounding explains.
+fn near(x: &Rational, y: &Rational, allowed: f64) -> bool {
+    let off = (x - y).abs();
+    off.is_zero() || off.to_f64().is_some_and(|off| off <= allowed)
+}
+
 /// The row sums of a, checked against what is stated.
 fn times(
     a: &[Vec<Rational>],
+    doubt: &[Vec<Ball>],
     stated: Option<Vec<Rational>>,
     rounding: Rounding,
 ) -> Result<Vec<Rational>, TableauError> {
     let sums: Vec<Rational> = a.iter().map(|row| row.iter().sum()).collect();
     let Some(stated) = stated else { return Ok(sums) };
     for (i, (sum, c)) in sums.iter().zip(&stated).enumerate() {
-        let allowed = a[i].iter().chain([c]).map(|x| rounding.of(x)).sum::<f64>();
-        let off = (sum - c).abs();
-        if !off.is_zero() && off.to_f64().is_none_or(|off| off > allowed) {
+        let allowed = doubt[i].iter().map(|ball| ball.error).sum::<f64>() + rounding.of(c);
+        if !near(sum, c, allowed) {
             return Err(TableauError::RowSum { row: i + 1, stated: show(c), sum: show(sum) });
         }
     }
@@ -225,14 +346,21 @@ fn prove_order(
     conditions: &mut Conditions,
     weights: Weights,
     values: &[Rational],
+    doubts: &[Ball],
     claimed: Option<usize>,
 ) -> Result<usize, TableauError> {
     if let Some(claimed) = claimed.filter(|order| !(1..=MAX_ORDER).contains(order)) {
         return Err(TableauError::Unprovable { weights, claimed });
     }
-    let (proved, failure) = conditions.order(values)?;
+    let (proved, failure) = conditions.order(values, doubts)?;
     if proved == 0 {
-        let sum = show(&values.iter().sum());
+        let sum: Rational = values.iter().sum();
+        let off = &sum - Rational::from_integer(1.into());
+        let sum = match off.to_f64() {
+            // What a double would show as 1.
+            Some(off) if off.abs() < 1e-12 => format!("1 {off:+.1e}"),
+            _ => show(&sum),
+        };
         return Err(TableauError::Inconsistent { weights, sum });
     }
     match (claimed, failure) {

@@ -11,13 +11,13 @@
 //! that each tree costs one product by elements, and each branch one product with a.
 
 use super::coefficient::{ROOT_DIGITS, power_of_ten};
-use super::trees::{MAX_ORDER, trees};
+use super::trees::{LARGEST, MAX_ORDER, trees};
 use super::{Rational, TableauError};
 use num_bigint::BigInt;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
 /// The largest common denominator of exact coefficients, in bits (some 2400 digits).
-const MAX_DENOMINATOR_BITS: u64 = 8192;
+pub(super) const MAX_DENOMINATOR_BITS: u64 = 8192;
 /// A bound above this share of 1/γ(t) lets anything pass, so it proves nothing.
 const MAX_DOUBT: f64 = 1e-3;
 
@@ -28,42 +28,77 @@ pub(super) enum Rounding {
     Exact,
     /// Each coefficient lies within this share of the number.
     Relative(f64),
+    /// Each coefficient lies within half a unit in this significant digit of the number.
+    Digits(u32),
 }
 
 impl Rounding {
     /// The rounding of one coefficient: nothing for zero, which is never a rounded number.
     pub(super) fn of(self, x: &Rational) -> f64 {
+        if x.is_zero() {
+            return 0.0;
+        }
+        let size = x.abs().to_f64().unwrap_or(f64::INFINITY);
+        // What is added is the rounding to 60 decimals below.
         match self {
-            Rounding::Relative(share) if !x.is_zero() => {
-                // The second term is the rounding to 60 decimals below.
-                share * x.abs().to_f64().unwrap_or(f64::INFINITY) + 1e-60
+            Rounding::Exact => 0.0,
+            Rounding::Relative(share) => share * size + 1e-60,
+            Rounding::Digits(digits) => {
+                0.5 * 10f64.powf(size.log10().floor() + 1.0 - f64::from(digits)) + 1e-60
             }
-            _ => 0.0,
         }
     }
 
-    /// The same numbers as integers over one denominator: the common one of exact numbers, else
-    /// 10^60. Integers need no reduction, which makes the proof fast.
-    fn over_one_denominator<'a>(
+    /// The denominator over which numbers of this rounding are proved: the common one of exact
+    /// numbers, else 10^60. Integers need no reduction, which makes the proof fast.
+    fn denominator<'a>(
         self,
-        values: impl Iterator<Item = &'a Rational> + Clone,
-    ) -> Result<(BigInt, Vec<BigInt>), TableauError> {
-        let mut scale = BigInt::from(1);
-        if self == Rounding::Exact {
-            for x in values.clone() {
-                if !(&scale % x.denom()).is_zero() {
-                    // The denominator of scale/d in lowest terms is what scale lacks of d.
-                    scale *= Rational::new(scale.clone(), x.denom().clone()).denom();
-                }
-                if scale.bits() > MAX_DENOMINATOR_BITS {
-                    return Err(TableauError::Denominator { bits: MAX_DENOMINATOR_BITS });
-                }
-            }
-        } else {
-            scale = power_of_ten(ROOT_DIGITS);
+        values: impl Iterator<Item = &'a Rational>,
+    ) -> Result<BigInt, TableauError> {
+        let bits = MAX_DENOMINATOR_BITS;
+        match self {
+            Rounding::Exact => common_denominator(values).ok_or(TableauError::Denominator { bits }),
+            Rounding::Relative(_) | Rounding::Digits(_) => Ok(power_of_ten(ROOT_DIGITS)),
         }
+    }
+}
+
+/// The least common denominator, if it is not too long.
+fn common_denominator<'a>(values: impl Iterator<Item = &'a Rational>) -> Option<BigInt> {
+    let mut scale = BigInt::from(1);
+    for x in values {
+        if !(&scale % x.denom()).is_zero() {
+            // The denominator of scale/d in lowest terms is what scale lacks of d.
+            scale *= Rational::new(scale.clone(), x.denom().clone()).denom();
+        }
+        if scale.bits() > MAX_DENOMINATOR_BITS {
+            return None;
+        }
+    }
+    Some(scale)
+}
+
+/// Numbers as integers over one denominator.
+pub(super) struct Scaled {
+    scale: BigInt,
+    integers: Vec<BigInt>,
+}
+
+impl Scaled {
+    fn new<'a>(values: impl Iterator<Item = &'a Rational>, scale: BigInt) -> Self {
         let integers = values.map(|x| (x * &scale).round().to_integer()).collect();
-        Ok((scale, integers))
+        Self { scale, integers }
+    }
+
+    /// Over the common denominator, or 10^60 where that one is too long to work with.
+    pub(super) fn as_given(values: &[Rational]) -> Self {
+        let common = common_denominator(values.iter());
+        Self::new(values.iter(), common.unwrap_or_else(|| power_of_ten(ROOT_DIGITS)))
+    }
+
+    /// To 60 decimals.
+    pub(super) fn to_decimals(values: &[Rational]) -> Self {
+        Self::new(values.iter(), power_of_ten(ROOT_DIGITS))
     }
 }
 
@@ -86,22 +121,51 @@ pub(super) struct Conditions {
     /// The powers D⁰, D¹, … of the denominator of a; φ of a tree of q vertices is over D^(q-1).
     powers: Vec<BigInt>,
     exact: Elementary<BigInt>,
-    /// The same recursion over absolute values with their rounding.
+    /// The same recursion over the errors of the coefficients.
     doubt: Elementary<Ball>,
 }
 
 impl Conditions {
-    pub(super) fn new(a: &[Vec<Rational>], rounding: Rounding) -> Result<Self, TableauError> {
-        let (scale, integers) = rounding.over_one_denominator(a.iter().flatten())?;
+    /// The conditions for a matrix a whose entries are known as well as `doubt` says.
+    pub(super) fn new(
+        a: &[Vec<Rational>],
+        doubt: Vec<Vec<Ball>>,
+        rounding: Rounding,
+    ) -> Result<Self, TableauError> {
+        let scale = rounding.denominator(a.iter().flatten())?;
+        Ok(Self::over(a, doubt, rounding, scale))
+    }
+
+    /// The conditions for the coefficients as they are, without any allowance.
+    pub(super) fn as_given(a: &[Vec<Rational>]) -> Self {
+        let common = common_denominator(a.iter().flatten());
+        let scale = common.unwrap_or_else(|| power_of_ten(ROOT_DIGITS));
+        Self::over(a, Vec::new(), Rounding::Exact, scale)
+    }
+
+    /// The conditions for the coefficients to 60 decimals: where Φ(t) need not be exact, since the
+    /// powers of a long common denominator take long.
+    pub(super) fn to_decimals(a: &[Vec<Rational>]) -> Self {
+        Self::over(a, Vec::new(), Rounding::Exact, power_of_ten(ROOT_DIGITS))
+    }
+
+    fn over(a: &[Vec<Rational>], doubt: Vec<Vec<Ball>>, rounding: Rounding, scale: BigInt) -> Self {
+        let Scaled { scale, integers } = Scaled::new(a.iter().flatten(), scale);
         let mut integers = integers.into_iter();
         let rows = a.iter().map(|row| integers.by_ref().take(row.len()).collect());
         let powers = std::iter::successors(Some(BigInt::from(1)), |power| Some(power * &scale));
-        Ok(Self {
+        Self {
             rounding,
-            powers: powers.take(MAX_ORDER).collect(),
+            powers: powers.take(LARGEST).collect(),
             exact: Elementary::new(rows.collect()),
-            doubt: Elementary::new(a.iter().map(|row| balls(row, rounding)).collect()),
-        })
+            doubt: Elementary::new(doubt),
+        }
+    }
+
+    /// Φ(t) of a tree, as a numerator and a denominator.
+    pub(super) fn elementary_weight(&mut self, weights: &Scaled, tree: usize) -> (BigInt, BigInt) {
+        let sum = dot(&weights.integers, self.exact.weight(tree));
+        (sum, &weights.scale * &self.powers[trees()[tree].order - 1])
     }
 
     /// The proved order of the method with these weights, at most [`MAX_ORDER`], and the first
@@ -109,19 +173,20 @@ impl Conditions {
     pub(super) fn order(
         &mut self,
         weights: &[Rational],
+        doubts: &[Ball],
     ) -> Result<(usize, Option<Failure>), TableauError> {
-        let (scale, integers) = self.rounding.over_one_denominator(weights.iter())?;
-        let doubts = balls(weights, self.rounding);
-        for (k, tree) in trees().iter().enumerate() {
-            let sum = dot(&integers, self.exact.weight(k));
-            let denominator = &scale * &self.powers[tree.order - 1];
+        let scale = self.rounding.denominator(weights.iter())?;
+        let scaled = Scaled::new(weights.iter(), scale);
+        let provable = trees().iter().enumerate().take_while(|(_, tree)| tree.order <= MAX_ORDER);
+        for (k, tree) in provable {
+            let (sum, denominator) = self.elementary_weight(&scaled, k);
             let residual: BigInt = &sum * tree.density - &denominator;
             let mut allowed = 0.0;
             if !residual.is_zero() {
                 let share = Rational::new(residual.abs(), &denominator * tree.density);
                 let off = share.to_f64().unwrap_or(f64::INFINITY);
                 if self.rounding != Rounding::Exact {
-                    allowed = dot(&doubts, self.doubt.weight(k)).error;
+                    allowed = dot(doubts, self.doubt.weight(k)).error;
                 }
                 let meaningful = allowed * tree.density as f64 <= MAX_DOUBT;
                 if !(meaningful && off <= allowed) {
@@ -163,8 +228,8 @@ impl<T: Ring> Elementary<T> {
     }
 }
 
-/// What the recursion needs of its numbers.
-trait Ring: Clone {
+/// What the recursions need of their numbers.
+pub(super) trait Ring: Clone {
     fn zero() -> Self;
     fn one() -> Self;
     fn plus_product(self, x: &Self, y: &Self) -> Self;
@@ -184,33 +249,46 @@ impl Ring for BigInt {
     }
 }
 
-/// A bound on the size of a number and on its error.
+impl Ring for Rational {
+    fn zero() -> Self {
+        Zero::zero()
+    }
+
+    fn one() -> Self {
+        One::one()
+    }
+
+    fn plus_product(self, x: &Self, y: &Self) -> Self {
+        if x.is_zero() || y.is_zero() { self } else { self + x * y }
+    }
+}
+
+/// A number and a bound on its error. The number is that of floating point, which is enough for
+/// what it is for: to multiply errors.
 #[derive(Debug, Clone, Copy)]
-struct Ball {
-    size: f64,
-    error: f64,
+pub(super) struct Ball {
+    value: f64,
+    pub(super) error: f64,
 }
 
 impl Ring for Ball {
     fn zero() -> Self {
-        Ball { size: 0.0, error: 0.0 }
+        Ball { value: 0.0, error: 0.0 }
     }
 
     fn one() -> Self {
-        Ball { size: 1.0, error: 0.0 }
+        Ball { value: 1.0, error: 0.0 }
     }
 
     fn plus_product(self, x: &Self, y: &Self) -> Self {
-        let error = x.size * y.error + x.error * y.size + x.error * y.error;
-        Ball { size: self.size + x.size * y.size, error: self.error + error }
+        let error = x.value.abs() * y.error + x.error * y.value.abs() + x.error * y.error;
+        Ball { value: self.value + x.value * y.value, error: self.error + error }
     }
 }
 
-fn balls(values: &[Rational], rounding: Rounding) -> Vec<Ball> {
-    let ball = |x: &Rational| Ball {
-        size: x.abs().to_f64().unwrap_or(f64::INFINITY),
-        error: rounding.of(x),
-    };
+pub(super) fn balls(values: &[Rational], rounding: Rounding) -> Vec<Ball> {
+    let ball =
+        |x: &Rational| Ball { value: x.to_f64().unwrap_or(f64::INFINITY), error: rounding.of(x) };
     values.iter().map(ball).collect()
 }
 

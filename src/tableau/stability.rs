@@ -10,43 +10,96 @@
 //! *Solving Ordinary Differential Equations II* (1996), section IV.2). The method is stable where
 //! |R(z)| ≤ 1.
 
-use super::Tableau;
+use super::{Rational, Tableau};
+use num_bigint::BigInt;
 use num_complex::Complex64;
-use num_traits::Num;
+use num_traits::{Num, One};
 
-impl<T: Clone + Num> Tableau<T> {
+/// Common denominators longer than this, in bits, are replaced by the power of two of that length:
+/// the coefficients of R are then not exact, but right to some 300 digits.
+const DENOMINATOR_BITS: u64 = 1024;
+
+impl<T: Clone + Num + Moments> Tableau<T> {
     /// The coefficients of R(z) for the weights b, the constant first, without trailing zeros.
     ///
     /// Up to the order p they are 1/k!, as was proved, and are set so: left to the rounding of
     /// the coefficients, they would hide on which side of 1 the value |R(iy)| begins.
     pub fn stability_polynomial(&self) -> Vec<T> {
-        self.polynomial_of(&self.b, self.order)
+        polynomial(T::moments(&self.a, &self.b), self.order)
     }
 
     /// The coefficients of R(z) for the embedded weights b̂.
     pub fn embedded_stability_polynomial(&self) -> Option<Vec<T>> {
-        self.embedded.as_ref().map(|pair| self.polynomial_of(&pair.b_hat, pair.order))
+        let pair = self.embedded.as_ref()?;
+        Some(polynomial(T::moments(&self.a, &pair.b_hat), pair.order))
     }
+}
 
-    fn polynomial_of(&self, weights: &[T], order: usize) -> Vec<T> {
-        let mut coefficients = vec![T::one()];
-        let mut powers = vec![T::one(); self.stages()]; // a^{k-1} 1
-        let (mut k, mut factorial) = (T::zero(), T::one());
-        for degree in 1..=self.stages() {
-            k = k + T::one();
-            factorial = factorial * k.clone();
-            coefficients.push(if degree <= order {
-                T::one() / factorial.clone()
-            } else {
-                dot(weights, &powers)
-            });
-            powers = self.a.iter().map(|row| dot(row, &powers)).collect();
-        }
-        while coefficients.last().is_some_and(T::is_zero) {
-            coefficients.pop();
-        }
-        coefficients
+/// Numbers for which bᵀ a^{k-1} 1 can be had.
+pub trait Moments: Sized {
+    /// bᵀ a^{k-1} 1 for k = 1..s.
+    fn moments(a: &[Vec<Self>], b: &[Self]) -> Vec<Self>;
+}
+
+impl Moments for f64 {
+    fn moments(a: &[Vec<f64>], b: &[f64]) -> Vec<f64> {
+        moments(a, b)
     }
+}
+
+impl Moments for Rational {
+    fn moments(a: &[Vec<Rational>], b: &[Rational]) -> Vec<Rational> {
+        // In whole numbers over powers of one denominator, which are reduced once and not after
+        // every sum.
+        let scale = one_denominator(a.iter().flatten().chain(b));
+        let whole = |x: &Rational| (x * &scale).round().to_integer();
+        let rows: Vec<Vec<BigInt>> = a.iter().map(|row| row.iter().map(whole).collect()).collect();
+        let weights: Vec<BigInt> = b.iter().map(whole).collect();
+        let mut power = BigInt::one();
+        let over_power = |moment| {
+            power *= &scale;
+            Rational::new(moment, power.clone())
+        };
+        moments(&rows, &weights).into_iter().map(over_power).collect()
+    }
+}
+
+/// The least common denominator, or a power of two if that is too long.
+fn one_denominator<'a>(values: impl Iterator<Item = &'a Rational>) -> BigInt {
+    let mut scale = BigInt::one();
+    for x in values {
+        // The denominator of scale/d in lowest terms is what scale lacks of d.
+        scale *= Rational::new(scale.clone(), x.denom().clone()).denom();
+        if scale.bits() > DENOMINATOR_BITS {
+            return BigInt::one() << DENOMINATOR_BITS;
+        }
+    }
+    scale
+}
+
+fn moments<T: Clone + Num>(a: &[Vec<T>], b: &[T]) -> Vec<T> {
+    let mut powers = vec![T::one(); b.len()]; // a^{k-1} 1
+    let next = |_| {
+        let moment = dot(b, &powers);
+        powers = a.iter().map(|row| dot(row, &powers)).collect();
+        moment
+    };
+    (0..b.len()).map(next).collect()
+}
+
+fn polynomial<T: Clone + Num>(moments: Vec<T>, order: usize) -> Vec<T> {
+    let mut coefficients = vec![T::one()];
+    let (mut k, mut factorial) = (T::zero(), T::one());
+    for moment in moments {
+        k = k + T::one();
+        factorial = factorial * k.clone();
+        let proved = coefficients.len() <= order;
+        coefficients.push(if proved { T::one() / factorial.clone() } else { moment });
+    }
+    while coefficients.last().is_some_and(T::is_zero) {
+        coefficients.pop();
+    }
+    coefficients
 }
 
 fn dot<T: Clone + Num>(x: &[T], y: &[T]) -> T {

@@ -6,8 +6,11 @@
 
 use std::sync::OnceLock;
 
-/// The highest order for which trees are kept, and so the highest order that can be proved.
+/// The highest order that is proved.
 pub const MAX_ORDER: usize = 10;
+/// The most vertices of the trees that are kept: a method of order 9 has error norms of the orders
+/// 10 and 11.
+pub(super) const LARGEST: usize = MAX_ORDER + 1;
 
 /// A rooted tree, written as a smaller tree with one more branch on its root.
 ///
@@ -22,14 +25,17 @@ pub struct Tree {
     pub order: usize,
     /// The density γ(t): γ(τ) = 1, γ([t₁,…,t_m]) = order(t) γ(t₁) ⋯ γ(t_m).
     pub density: u64,
+    /// The symmetry σ(t), the number of automorphisms: σ(τ) = 1, and σ([t₁,…,t_m]) is the product
+    /// of the σ(t_i) and of the factorials of how often equal branches stand in it.
+    pub symmetry: u64,
 }
 
-/// All rooted trees up to [`MAX_ORDER`], those of lower order first.
+/// All rooted trees of up to [`LARGEST`] vertices, those of lower order first.
 pub fn trees() -> &'static [Tree] {
     static TREES: OnceLock<Vec<Tree>> = OnceLock::new();
     TREES.get_or_init(|| {
-        let mut trees = vec![Tree { parts: None, order: 1, density: 1 }];
-        for order in 2..=MAX_ORDER {
+        let mut trees = vec![Tree { parts: None, order: 1, density: 1, symmetry: 1 }];
+        for order in 2..=LARGEST {
             let smaller = trees.len();
             for branch in 0..smaller {
                 for stem in 0..smaller {
@@ -38,13 +44,27 @@ pub fn trees() -> &'static [Tree] {
                     if canonical && trees[stem].order + trees[branch].order == order {
                         let of_branches = trees[stem].density / trees[stem].order as u64;
                         let density = order as u64 * of_branches * trees[branch].density;
-                        trees.push(Tree { parts: Some((stem, branch)), order, density });
+                        let symmetry = trees[stem].symmetry
+                            * trees[branch].symmetry
+                            * (1 + last_branches(&trees, stem, branch));
+                        trees.push(Tree { parts: Some((stem, branch)), order, density, symmetry });
                     }
                 }
             }
         }
         trees
     })
+}
+
+/// How often a branch, which is none before the last of a tree, stands on its root.
+fn last_branches(trees: &[Tree], mut tree: usize, branch: usize) -> u64 {
+    let mut count = 0;
+    while let Some((stem, last)) = trees[tree].parts
+        && last == branch
+    {
+        (tree, count) = (stem, count + 1);
+    }
+    count
 }
 
 /// The name of a tree in bracket notation, `[τ,[τ]]`.
@@ -67,8 +87,8 @@ mod tests {
     #[test]
     fn there_are_as_many_trees_as_cayley_counted() {
         let count = |order| trees().iter().filter(|tree| tree.order == order).count();
-        let counts: Vec<usize> = (1..=MAX_ORDER).map(count).collect();
-        assert_eq!(counts, [1, 1, 2, 4, 9, 20, 48, 115, 286, 719]);
+        let counts: Vec<usize> = (1..=LARGEST).map(count).collect();
+        assert_eq!(counts, [1, 1, 2, 4, 9, 20, 48, 115, 286, 719, 1842]);
     }
 
     #[test]
@@ -104,8 +124,19 @@ mod tests {
     }
 
     #[test]
+    fn the_labellings_of_the_trees_of_an_order_are_a_factorial() {
+        // Σ q!/(γ σ) = (q-1)!, the number of monotonic labellings (Butcher 2016, theorem 302C).
+        for order in 1..=LARGEST {
+            let all: u64 = (1..=order as u64).product();
+            let of_order = trees().iter().filter(|tree| tree.order == order);
+            let labellings: u64 = of_order.map(|tree| all / (tree.density * tree.symmetry)).sum();
+            assert_eq!(labellings, all / order as u64, "{order}");
+        }
+    }
+
+    #[test]
     fn the_tallest_tree_has_the_density_of_a_factorial() {
         let densest = trees().iter().map(|tree| tree.density).max();
-        assert_eq!(densest, Some((1..=MAX_ORDER as u64).product()));
+        assert_eq!(densest, Some((1..=LARGEST as u64).product()));
     }
 }

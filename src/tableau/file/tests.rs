@@ -36,6 +36,39 @@ fn orders_and_times_are_derived() {
 }
 
 #[test]
+fn the_shu_osher_form_gives_stages_and_weights() {
+    // y_2 = y + h f(y), y_3 = 3/4 y + 1/4 y_2 + h/4 f(y_2), y⁺ = 1/3 y + 2/3 y_3 + 2h/3 f(y_3).
+    let tableau = entry("ssprk33").prove().unwrap().to_f64();
+    assert_eq!(tableau.a, [vec![], vec![1.0], vec![0.25, 0.25]]);
+    assert_eq!(tableau.b, [1.0 / 6.0, 1.0 / 6.0, 2.0 / 3.0]);
+    assert_eq!(tableau.c, [0.0, 1.0, 0.5]);
+    // A change of β in its twelfth digit moves the sum of b.
+    let mut changed = entry("ssprk53");
+    changed.beta[4][3] = "0.238458932856290".into();
+    let error = changed.prove().unwrap_err();
+    assert!(matches!(error, TableauError::Inconsistent { .. }), "{error}");
+}
+
+#[test]
+fn long_shu_osher_forms_are_refused_rather_than_waited_for() {
+    let third = |k: usize| format!("1/(1e90+{})", 2 * k + 1);
+    let row = |i: usize| -> Vec<String> { (0..i).map(|j| third(i * i + j)).collect() };
+    let beta: Vec<Vec<String>> = (0..65).map(row).collect();
+    let alpha = (0..65).map(|i: usize| {
+        let mut row = vec![format!("1/{}", 2 * i + 1); i];
+        if let Some(last) = row.last_mut() {
+            *last = format!("1-{}/{}", i - 1, 2 * i + 1);
+        }
+        row
+    });
+    let file = TableauFile { alpha: alpha.collect(), beta, ..TableauFile::default() };
+    assert!(matches!(file.prove(), Err(TableauError::Denominator { .. })));
+    // Rounded, they are decimals.
+    let file = TableauFile { digits: Some(40), ..file };
+    assert!(matches!(file.prove(), Err(TableauError::Inconsistent { .. })));
+}
+
+#[test]
 fn zeros_may_fill_the_rows() {
     let square = file(r#"(a: [["0", "0"], ["1/2", "0"]], b: ["0", "1"])"#).prove().unwrap();
     assert_eq!(square.a, named("midpoint").unwrap().a);
@@ -71,16 +104,33 @@ fn shapes_that_are_no_explicit_tableau_are_refused() {
         (r#"(a: [[]], b: ["0.9"])"#, "the entries of `b` sum to 9/10 instead of 1"),
         (r#"(a: [[]], b: ["1"], b_hat: ["2"])"#, "the entries of `b_hat` sum to 2 instead of 1"),
         (r#"(a: [[]], b: ["1"], order: 11)"#, "`order: 11`: orders are proved from 1 to 10"),
+        (r#"(alpha: [[], ["1"]], beta: [[], ["1/0"]])"#, r#"beta[2][1]: "1/0" divides by zero"#),
+        (r#"(alpha: [[], ["1/2"]], beta: [[], ["1"]])"#, "row 2 of `alpha` sums to 1/2 instead of"),
+        (r#"(alpha: [[], []], beta: [[], ["1"]])"#, "row 2 of `alpha` has 0 entries instead of 1"),
+        (r#"(alpha: [["1"], ["1"]], beta: [[], ["1"]])"#, "alpha[1][1] = 1 makes stage 1 depend"),
+        (
+            r#"(alpha: [[], ["1"]])"#,
+            "a method is given by `a` and `b` or by `alpha` and `beta`; `alp",
+        ),
+        (
+            r#"(a: [[]], alpha: [[], ["1"]], beta: [[], ["1"]])"#,
+            "a method is given by `a` and `b` or by `alpha` and `beta`; `a` of length 1 with `alpha`",
+        ),
+        (r#"(alpha: [[]], beta: [[]])"#, "the tableau has no stages"),
+        (r#"(a: [[]])"#, "`b` has 0 entries, but `a` has 1 rows"),
+        (r#"(b: ["1"])"#, "the tableau has no stages"),
         (r#"(a: [[], ["1/0"]], b: ["0", "1"])"#, r#"a[2][1]: "1/0" divides by zero, at column 2"#),
     ];
     for (text, start) in cases {
         let message = refusal(text);
         assert!(message.starts_with(start), "{text}: {message}");
     }
-    let stages = MAX_STAGES + 1;
-    let long =
-        TableauFile { a: vec![vec![]; stages], b: vec!["0".into(); stages], ..entry("euler") };
-    assert_eq!(long.prove(), Err(TableauError::TooManyStages { stages }));
+    for stages in [MAX_STAGES + 1, 200] {
+        let (a, b) = (vec![vec![]; stages], vec!["0".into(); stages]);
+        let long = TableauFile { a, b, ..entry("euler") };
+        assert_eq!(long.prove(), Err(TableauError::TooManyStages { stages }));
+    }
+    assert!(matches!("a = 1".parse::<TableauFile>(), Err(TableauError::Syntax(_))));
 }
 
 #[test]
