@@ -13,7 +13,8 @@ use crate::buffer::Buffer;
 use crate::expr::vector::combine;
 use crate::expr::{self, Workspace};
 use crate::loss::Target;
-use crate::solve::{Broken, Prepared, Tape};
+use crate::solve::adaptive::{Halt, Solution};
+use crate::solve::{Broken, Flow, Prepared, Tape};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
 pub(super) const GROUPS: usize = 8;
@@ -32,10 +33,12 @@ pub struct Score {
 }
 
 /// A sample whose loss is not finite, and where its state was lost if it was.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Unfinished {
     pub sample: usize,
     pub broken: Option<Broken>,
+    /// Why a solver that chooses its steps gave up.
+    pub halt: Option<Halt>,
 }
 
 /// The states of samples at the times of the grid: time, then width x samples.
@@ -43,21 +46,34 @@ pub type Trace = Vec<(f64, Mat<f64>)>;
 
 /// Memory for evaluating a network, used again and again.
 pub struct Engine<'n> {
-    network: &'n Network,
-    shared: Shared,
+    pub(super) network: &'n Network,
+    pub(super) shared: Shared,
     groups: Vec<Group>,
     /// Groups of the last call.
     in_use: usize,
     workers: Vec<Mutex<Worker>>,
     everything: Vec<usize>,
+    /// What the last call of a flow that chooses its steps came to.
+    pub(super) solutions: Vec<Solution>,
 }
 
 /// What all blocks read: numbers prepared from the weights.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     opening: Buffer,
-    prepared: Prepared,
+    pub(super) prepared: Prepared,
     head: Buffer,
+    /// The flow over the grid that was found, of a flow that chooses its steps.
+    pub(super) found: Option<Flow>,
+    /// The final states of all samples, where they are known already.
+    pub(super) ends: Option<Vec<f64>>,
+}
+
+impl Shared {
+    /// The flow over a grid.
+    pub(super) fn flow<'a>(&'a self, network: &'a Network) -> &'a Flow {
+        self.found.as_ref().unwrap_or(&network.flow)
+    }
 }
 
 /// The part of the result that belongs to a group of blocks.
@@ -72,9 +88,9 @@ struct Group {
 
 /// Memory of one thread.
 #[derive(Default)]
-struct Worker {
+pub(super) struct Worker {
     x: Buffer,
-    tape: Tape,
+    pub(super) tape: Tape,
     opening_kept: Buffer,
     head_kept: Buffer,
     outputs: Buffer,
@@ -91,12 +107,11 @@ struct Worker {
 
 /// The samples of a call.
 #[derive(Clone, Copy)]
-struct Job<'a> {
-    x: MatRef<'a, f64>,
-    targets: Option<Targets<'a>>,
-    samples: &'a [usize],
-    blocks: usize,
-    gradient: bool,
+pub(super) struct Job<'a> {
+    pub(super) x: MatRef<'a, f64>,
+    pub(super) targets: Option<Targets<'a>>,
+    pub(super) samples: &'a [usize],
+    pub(super) gradient: bool,
 }
 
 impl<'n> Engine<'n> {
@@ -108,6 +123,7 @@ impl<'n> Engine<'n> {
             in_use: 0,
             workers: Vec::new(),
             everything: Vec::new(),
+            solutions: Vec::new(),
         }
     }
 
@@ -118,7 +134,7 @@ impl<'n> Engine<'n> {
     /// Most samples of a block for a gradient: a tape of 4 MB stays in the cache. With fewer than 64, or than half
     /// the width, a product is as long in reading its matrix as in using it; more than 256 gain nothing.
     pub fn block(&self) -> usize {
-        self.block_of(self.network.flow.tape_rows())
+        self.block_of(self.shared.flow(self.network).tape_rows())
     }
 
     /// The same where so many numbers a sample are gone over.
@@ -132,7 +148,7 @@ impl<'n> Engine<'n> {
     pub fn blocks(&self, samples: usize, gradient: bool) -> usize {
         let block = match gradient {
             true => self.block(),
-            false => self.block_of(self.network.flow.step_rows()),
+            false => self.block_of(self.shared.flow(self.network).step_rows()),
         };
         samples.div_ceil(block).max((samples / 64).min(SHARES)).max(1)
     }
@@ -149,8 +165,10 @@ impl<'n> Engine<'n> {
         samples: &[usize],
         gradient: &mut [f64],
     ) -> Result<f64, Unfinished> {
-        let blocks = self.blocks(samples.len(), true);
-        let job = Job { x, targets: Some(targets), samples, blocks, gradient: true };
+        let job = Job { x, targets: Some(targets), samples, gradient: true };
+        if self.per_sample() && samples.len() > 1 {
+            return self.gradient_each(theta, job, gradient);
+        }
         self.run(theta, job)?;
         let groups = self.done();
         gradient.par_chunks_mut(SHARE).enumerate().for_each(|(i, share)| {
@@ -197,27 +215,32 @@ impl<'n> Engine<'n> {
         let mut everything = std::mem::take(&mut self.everything);
         everything.clear();
         everything.extend(0..x.ncols());
-        let blocks = self.blocks(everything.len(), false);
-        let job = Job { x, targets, samples: &everything, blocks, gradient: false };
+        let job = Job { x, targets, samples: &everything, gradient: false };
         let result = self.run(theta, job);
         self.everything = everything;
         result
     }
 
-    /// The states at all times of the grid.
+    /// The states at all times of the grid; of a flow that chooses its steps, as far as it gets.
     pub fn trace(&mut self, theta: &[f64], x: MatRef<'_, f64>) -> Trace {
         self.prepare(theta);
         let network = self.network;
         let (width, batch) = (network.width(), x.ncols());
         let mut worker = Worker::default();
         let columns: Vec<usize> = (0..batch).collect();
+        if network.flow.adaptive.is_some() {
+            let job = Job { x, targets: None, samples: &columns, gradient: true };
+            // Who asks for a trace sees where it ends.
+            let _ = self.find(theta, job);
+        }
+        let flow = self.shared.flow(network);
         worker.open(network, &self.shared, x, &columns);
-        network.flow.forward(&self.shared.prepared, &mut worker.tape, batch);
+        flow.forward(&self.shared.prepared, &mut worker.tape, batch);
         let state = |step: usize| {
-            let state = network.flow.state(&worker.tape, batch, step);
+            let state = flow.state(&worker.tape, batch, step);
             Mat::from_fn(width, batch, |i, j| state[i + j * width])
         };
-        network.flow.grid.iter().enumerate().map(|(i, &t)| (t, state(i))).collect()
+        flow.grid.iter().enumerate().map(|(i, &t)| (t, state(i))).collect()
     }
 
     /// The groups of the last call.
@@ -225,20 +248,25 @@ impl<'n> Engine<'n> {
         &self.groups[..self.in_use]
     }
 
-    fn prepare(&mut self, theta: &[f64]) {
+    pub(super) fn prepare(&mut self, theta: &[f64]) {
         let (opening, field, head) = self.network.split(theta);
         if let Start::Dense(kernel) = &self.network.opening {
             fill(&mut self.shared.opening, kernel, opening);
         }
-        self.network.flow.prepare(field, &mut self.shared.prepared);
+        if self.network.flow.adaptive.is_none() {
+            self.network.flow.prepare(field, &mut self.shared.prepared);
+        }
         if let Some(kernel) = &self.network.head {
             fill(&mut self.shared.head, kernel, head);
         }
     }
 
-    fn run(&mut self, theta: &[f64], job: Job<'_>) -> Result<(), Unfinished> {
+    pub(super) fn run(&mut self, theta: &[f64], job: Job<'_>) -> Result<(), Unfinished> {
         self.prepare(theta);
-        let blocks = job.blocks;
+        if self.network.flow.adaptive.is_some() {
+            self.find(theta, job)?;
+        }
+        let blocks = self.blocks(job.samples.len(), job.gradient);
         let groups = blocks.min(GROUPS);
         self.in_use = groups;
         // Those of a larger call stay, with their memory.
@@ -257,7 +285,7 @@ impl<'n> Engine<'n> {
             };
             // Blocks number * blocks / groups and on: the same for any number of threads.
             let range = number * blocks / groups..(number + 1) * blocks / groups;
-            worker.group(network, shared, job, range, group);
+            worker.group(network, shared, job, (range, blocks), group);
         });
         match self.done().iter().find_map(|g| g.unfinished) {
             Some(sample) => Err(self.locate(job.x, sample)),
@@ -269,9 +297,13 @@ impl<'n> Engine<'n> {
     fn locate(&self, x: MatRef<'_, f64>, sample: usize) -> Unfinished {
         let mut worker = Worker::default();
         worker.open(self.network, &self.shared, x, &[sample]);
-        self.network.flow.forward(&self.shared.prepared, &mut worker.tape, 1);
-        let broken = self.network.flow.first_broken(&mut worker.tape);
-        Unfinished { sample, broken }
+        let flow = self.shared.flow(self.network);
+        // The states of a solver that chooses its steps are finite, or it has said so.
+        let broken = self.shared.ends.is_none().then(|| {
+            flow.forward(&self.shared.prepared, &mut worker.tape, 1);
+            flow.first_broken(&mut worker.tape)
+        });
+        Unfinished { sample, broken: broken.flatten(), halt: None }
     }
 }
 
@@ -304,7 +336,7 @@ impl Worker {
         network: &Network,
         shared: &Shared,
         job: Job<'_>,
-        blocks: std::ops::Range<usize>,
+        (blocks, of): (std::ops::Range<usize>, usize),
         group: &mut Group,
     ) {
         group.loss = 0.0;
@@ -313,11 +345,12 @@ impl Worker {
         group.outputs.clear();
         let first = blocks.start;
         for block in blocks {
-            let at = |block: usize| job.samples.len() * block / job.blocks;
-            let samples = &job.samples[at(block)..at(block + 1)];
+            let at = |block: usize| job.samples.len() * block / of;
+            let samples = at(block)..at(block + 1);
+            let batch = samples.len();
             self.forward(network, shared, job, samples, group);
             if job.gradient {
-                self.backward(network, shared, samples.len(), block == first);
+                self.backward(network, shared, batch, block == first);
             }
         }
         if job.gradient {
@@ -330,7 +363,13 @@ impl Worker {
     }
 
     /// Copies the samples and opens them into the flow's entry.
-    fn open(&mut self, network: &Network, shared: &Shared, x: MatRef<'_, f64>, samples: &[usize]) {
+    pub(super) fn open(
+        &mut self,
+        network: &Network,
+        shared: &Shared,
+        x: MatRef<'_, f64>,
+        samples: &[usize],
+    ) {
         let (features, batch) = (network.features(), samples.len());
         let columns = self.x.sized(features * batch);
         for (column, &sample) in columns.chunks_exact_mut(features.max(1)).zip(samples) {
@@ -362,19 +401,26 @@ impl Worker {
         network: &Network,
         shared: &Shared,
         job: Job<'_>,
-        samples: &[usize],
+        range: std::ops::Range<usize>,
         group: &mut Group,
     ) {
+        let (samples, width) = (&job.samples[range.clone()], network.width());
         let batch = samples.len();
         let outputs = network.outputs();
-        self.open(network, shared, job.x, samples);
-        if job.gradient {
-            network.flow.forward(&shared.prepared, &mut self.tape, batch);
-        } else {
-            network.flow.forward_only(&shared.prepared, &mut self.tape, batch);
+        let flow = shared.flow(network);
+        if shared.ends.is_none() {
+            self.open(network, shared, job.x, samples);
+            if job.gradient {
+                flow.forward(&shared.prepared, &mut self.tape, batch);
+            } else {
+                flow.forward_only(&shared.prepared, &mut self.tape, batch);
+            }
         }
         let z = self.outputs.sized(outputs * batch);
-        let exit = network.flow.exit(&self.tape, batch);
+        let exit = match &shared.ends {
+            Some(ends) => &ends[range.start * width..range.end * width],
+            None => flow.exit(&self.tape, batch),
+        };
         match &network.head {
             Some(kernel) => {
                 let keep = self.head_kept.sized(kernel.n_kept() * batch);
@@ -413,13 +459,13 @@ impl Worker {
     /// From the slopes of the loss back to the sums behind all gradients, which the first block sets.
     fn backward(&mut self, network: &Network, shared: &Shared, batch: usize, first: bool) {
         let series = expr::Series { fresh: first, ..expr::Series::default() };
-        let width = network.width() * batch;
+        let (flow, width) = (shared.flow(network), network.width() * batch);
         let lambda = self.lambda.sized(width);
         let slope = &self.slope.get()[..network.outputs() * batch];
         match &network.head {
             Some(kernel) => {
                 let memory = expr::Memory {
-                    state: network.flow.exit(&self.tape, batch),
+                    state: flow.exit(&self.tape, batch),
                     seed: slope.into(),
                     value: &self.outputs.get()[..slope.len()],
                     kept: &self.head_kept.get()[..kernel.n_kept() * batch],
@@ -432,19 +478,19 @@ impl Worker {
             }
             None => lambda.copy_from_slice(slope),
         }
-        network.flow.backward(
+        flow.backward(
             &shared.prepared,
             &mut self.tape,
             batch,
             lambda,
-            self.sums.sized(network.flow.n_sums()),
+            self.sums.sized(flow.n_sums()),
             first,
         );
         if let Start::Dense(kernel) = &network.opening {
             let memory = expr::Memory {
                 state: &self.x.get()[..network.features() * batch],
                 seed: (&*lambda).into(),
-                value: network.flow.state(&self.tape, batch, 0),
+                value: flow.state(&self.tape, batch, 0),
                 kept: &self.opening_kept.get()[..kernel.n_kept() * batch],
                 sums: self.opening_sums.sized(kernel.n_sums()),
                 series,
@@ -463,7 +509,8 @@ impl Worker {
         if let Start::Dense(kernel) = &network.opening {
             kernel.gather(0.0, shared.opening.get(), self.opening_sums.get(), opening, workspace);
         }
-        network.flow.gather(&shared.prepared, self.sums.get(), field, &mut self.room, workspace);
+        let flow = shared.flow(network);
+        flow.gather(&shared.prepared, self.sums.get(), field, &mut self.room, workspace);
         if let Some(kernel) = &network.head {
             kernel.gather(0.0, shared.head.get(), self.head_sums.get(), head, workspace);
         }

@@ -4,6 +4,7 @@
 //! y(0) = activation(W x + b),   y' = f(t, y; w(t)) on [0, horizon],   z = V y(horizon) + c
 //! ```
 
+mod adaptive;
 mod engine;
 mod layout;
 mod work;

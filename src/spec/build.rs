@@ -8,11 +8,12 @@ use indexmap::IndexMap;
 use super::{FieldSpec, Method, Model, SpecError};
 use crate::control::Controls;
 use crate::data::{DataError, Dataset, Kind, Schema};
-use crate::field::{FieldError, SymbolicField, named};
+use crate::field::{FieldError, SymbolicField, VectorField, named};
 use crate::loss::Loss;
 use crate::nearest::known;
 use crate::network::{Network, NetworkError, Task};
-use crate::solve::{Flow, Times};
+use crate::solve::adaptive::{self, Adaptive, Control, Pair};
+use crate::solve::{Flow, Stepping, Times};
 use crate::tableau::{self, Rational, Tableau};
 
 /// A name that is no loss.
@@ -91,14 +92,10 @@ impl Model {
         let features = schema.features.len();
         let loss = Loss::named(&self.loss)
             .ok_or_else(|| self.build_error("loss", UnknownLoss { name: self.loss.clone() }))?;
-        let grid = spec
-            .stepping
-            .grid(spec.horizon)
-            .map_err(|e| self.build_error("network.stepping", e))?;
         let tableau = self.tableau()?.to_f64();
         let field = self.field(spec.opening.width(features))?;
         let controls = Controls::new(spec.controls, spec.horizon);
-        let flow = Flow::new(Arc::new(field), controls, &tableau, grid);
+        let flow = self.flow(Arc::new(field), controls, &tableau)?;
         let task = match schema.kind {
             Kind::Classes(n) => Task::Classes(n),
             Kind::Targets(n) => Task::Targets(n),
@@ -116,6 +113,26 @@ impl Model {
             };
             self.build_error(path, error)
         })
+    }
+
+    /// The flow over the grid of the model, or with steps that it will choose.
+    fn flow(
+        &self,
+        field: Arc<dyn VectorField>,
+        controls: Controls,
+        tableau: &Tableau<f64>,
+    ) -> Result<Flow, SpecError> {
+        let Stepping::Adaptive { rtol, atol, max_steps, first_step, per_sample } =
+            self.network.stepping
+        else {
+            let grid = self.network.stepping.grid(self.network.horizon);
+            let grid = grid.map_err(|e| self.build_error("network.stepping", e))?;
+            return Ok(Flow::new(field, controls, tableau, grid));
+        };
+        let pair = Pair::new(tableau).map_err(|e| self.build_error("network.method", e))?;
+        let control = Control { rtol, atol, max_steps, first_step, per_sample };
+        let adaptive = Adaptive { method: adaptive::Method::Pair(pair), control };
+        Ok(Flow::adaptive(field, controls, tableau, adaptive))
     }
 
     /// What a reader of this model should know though it is no error.

@@ -2,6 +2,7 @@
 
 use crate::data::{Dataset, Labels, Samples};
 use crate::network::{Engine, Network, Targets, Unfinished};
+use crate::solve::adaptive::Halt;
 
 use super::{Cause, Failure, Objective, Part, Score};
 
@@ -60,10 +61,20 @@ pub fn score(
 }
 
 fn failure(unfinished: Unfinished) -> Failure {
-    let Unfinished { sample, broken } = unfinished;
-    let cause = if broken.is_some() { Cause::State } else { Cause::Loss };
-    let (time, stage) = (broken.map(|b| b.t), broken.and_then(|b| b.stage));
-    Failure { time, stage, sample: Some(sample), ..Failure::new(cause) }
+    let Unfinished { sample, broken, halt } = unfinished;
+    let Some(halt) = halt else {
+        let cause = if broken.is_some() { Cause::State } else { Cause::Loss };
+        let (time, stage) = (broken.map(|b| b.t), broken.and_then(|b| b.stage));
+        return Failure { time, stage, sample: Some(sample), ..Failure::new(cause) };
+    };
+    let (cause, stage) = match halt {
+        Halt::NotFinite { stage, .. } => (Cause::State, stage),
+        Halt::TooSmall { .. } => (Cause::StepSize, None),
+        Halt::Steps { steps, .. } => (Cause::Steps { steps }, None),
+        Halt::Newton { .. } | Halt::Solver { .. } => (Cause::Implicit, None),
+    };
+    let sample = halt.sample().map(|_| sample);
+    Failure { time: Some(halt.time()), stage, sample, ..Failure::new(cause) }
 }
 
 impl Objective for Fit<'_> {
