@@ -56,6 +56,8 @@ pub enum Verb {
     Gradcheck(ModelArgs),
     /// Classes and scores of new data by a trained run, as CSV
     Predict(Predict),
+    /// The states of a model or a run in time, as an ODE solver
+    Solve(Solve),
     /// Named fields, and what a formula and its derivatives are
     Field {
         #[command(subcommand)]
@@ -142,6 +144,24 @@ pub struct Predict {
     /// Where to write the CSV (default: stdout)
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Solve {
+    /// A model file, solved with its initial weights, or the folder of a run
+    #[arg(value_name = "MODEL|RUN")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub changes: Changes,
+    /// From:to:count, such as 0:5:101, or times with commas between them (default: the ends of the steps)
+    #[arg(long, value_name = "TIMES")]
+    pub times: Option<String>,
+    /// Where to write the states, times x samples x width
+    #[arg(long, value_name = "FILE.npy")]
+    pub out: Option<PathBuf>,
+    /// Where to write the table of steps that were chosen by their error (in a run also: steps.csv)
+    #[arg(long, value_name = "FILE.csv")]
+    pub steps: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]

@@ -19,7 +19,7 @@ use crate::data::{Dataset, Samples};
 use crate::field::{At, Pass, Workspace};
 use crate::network::{Engine, Network};
 use crate::solve::Time;
-use crate::train::{Cause, Failure, Fit, Objective, Part};
+use crate::train::{Cause, Failure, Fit, Objective, Part, frozen};
 
 /// Samples that are enough to see a wrong derivative.
 const SAMPLES: usize = 64;
@@ -137,6 +137,9 @@ pub fn gradcheck(network: &Network, data: &Dataset, seed: u64) -> Result<Report,
     let data = some(data);
     let moved = scaled(network, &mut rng);
     let weights = along(&network.initial(seed), 0.1, &moved);
+    // Where steps are chosen, the derivative is that of the steps at this point, held fixed.
+    let frozen = frozen(network, &weights, &data.train)?;
+    let network = frozen.as_ref().unwrap_or(network);
     let mut point = Point { fit: Fit::new(network, &data), network, weights, room: Vec::new() };
 
     let mut gradient = vec![0.0; network.n_parameters()];

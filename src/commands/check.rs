@@ -14,7 +14,7 @@ use crate::field::SymbolicField;
 use crate::network::{Engine, Head, Network, Opening};
 use crate::report::table::Table;
 use crate::spec::{FieldSpec, Model, SpecError};
-use crate::train::TrainError;
+use crate::train::{TrainError, frozen};
 
 pub fn run(args: &Check, output: &Output) -> Result<(), Refusal> {
     let overrides = overrides(&args.changes);
@@ -81,6 +81,8 @@ struct NetworkFacts {
     order: usize,
     stages: usize,
     steps: usize,
+    /// By their error, at the initial weights; others will have other steps.
+    steps_chosen: bool,
     shortest_step: f64,
     longest_step: f64,
     head: Head,
@@ -121,13 +123,26 @@ fn check(path: &Path, overrides: &[String]) -> Result<Report, SpecError> {
     if model.training.stop.is_some() && data.validation.count() == 0 {
         return Err(model.build_error("training.stop", TrainError::NoValidation));
     }
-    let stages = model.tableau()?.stages();
+    let stages = match model.implicit() {
+        Some(_) => 0,
+        None => model.tableau()?.stages(),
+    };
+    let mut warnings = warnings(&model, &network, &data);
+    let frozen = match frozen(&network, &network.initial(model.seed), &data.train) {
+        Ok(frozen) => frozen,
+        Err(failure) => {
+            warnings.push(format!("at the initial weights: {failure}; {}", failure.remedy()));
+            None
+        }
+    };
+    let chosen = frozen.is_some();
+    let network = frozen.as_ref().unwrap_or(&network);
     Ok(Report {
         model: path.to_owned(),
         data: data_facts(&data),
-        network: network_facts(&model, &network, &field, stages),
-        training: training_facts(&model, &network, &data),
-        warnings: warnings(&model, &network, &data),
+        network: network_facts(&model, network, &field, (stages, chosen)),
+        training: training_facts(&model, network, &data),
+        warnings,
     })
 }
 
@@ -165,7 +180,7 @@ fn network_facts(
     model: &Model,
     network: &Network,
     field: &SymbolicField,
-    stages: usize,
+    (stages, steps_chosen): (usize, bool),
 ) -> NetworkFacts {
     let spec = &model.network;
     let flow = &network.flow;
@@ -192,6 +207,7 @@ fn network_facts(
         order: flow.tableau.order,
         stages,
         steps: flow.steps(),
+        steps_chosen,
         shortest_step: steps().fold(f64::INFINITY, f64::min),
         longest_step: steps().fold(0.0, f64::max),
         head: spec.head,
@@ -312,7 +328,8 @@ impl std::fmt::Display for Report {
             true => format!("of {long}"),
             false => format!("from {short} to {long}"),
         };
-        line("steps", format!("{} {steps} on [0, {}]", network.steps, network.horizon));
+        let chosen = if network.steps_chosen { ", chosen at the initial weights" } else { "" };
+        line("steps", format!("{} {steps} on [0, {}]{chosen}", network.steps, network.horizon));
         line(
             "training",
             format!(

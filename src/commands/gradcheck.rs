@@ -20,6 +20,7 @@ struct Report {
 
 pub fn run(args: &ModelArgs, output: &Output) -> Result<(), Refusal> {
     let model = read_model(args)?;
+    model.check_trainable()?;
     let data = model.dataset()?;
     let network = model.network(&data.schema)?;
     let tests = gradcheck::gradcheck(&network, &data, model.seed)

@@ -197,11 +197,13 @@ impl<'n> Engine<'n> {
         Ok(Score { loss, accuracy })
     }
 
-    /// The outputs, outputs x samples.
+    /// The outputs, outputs x samples; none of them is a number where a solver that chooses its steps gave up.
     pub fn outputs(&mut self, theta: &[f64], x: MatRef<'_, f64>) -> Mat<f64> {
-        // Without targets no sample is unfinished.
-        let _ = self.over_all(theta, x, None);
         let n = self.network.outputs();
+        // Without targets no sample is unfinished.
+        if self.over_all(theta, x, None).is_err() {
+            return Mat::full(n, x.ncols(), f64::NAN);
+        }
         let all: Vec<f64> = self.done().iter().flat_map(|g| g.outputs.iter().copied()).collect();
         Mat::from_fn(n, x.ncols(), |i, j| all[i + j * n])
     }
@@ -223,17 +225,18 @@ impl<'n> Engine<'n> {
 
     /// The states at all times of the grid; of a flow that chooses its steps, as far as it gets.
     pub fn trace(&mut self, theta: &[f64], x: MatRef<'_, f64>) -> Trace {
-        self.prepare(theta);
         let network = self.network;
         let (width, batch) = (network.width(), x.ncols());
+        if network.flow.adaptive.is_some() {
+            let solved = self.trajectories(theta, x, None);
+            let all = solved.times.into_iter().zip(solved.states);
+            let matrix = |y: Vec<f64>| Mat::from_fn(width, batch, |i, j| y[i + j * width]);
+            return all.map(|(t, y)| (t, matrix(y))).collect();
+        }
+        self.prepare(theta);
         let mut worker = Worker::default();
         let columns: Vec<usize> = (0..batch).collect();
-        if network.flow.adaptive.is_some() {
-            let job = Job { x, targets: None, samples: &columns, gradient: true };
-            // Who asks for a trace sees where it ends.
-            let _ = self.find(theta, job);
-        }
-        let flow = self.shared.flow(network);
+        let flow = &network.flow;
         worker.open(network, &self.shared, x, &columns);
         flow.forward(&self.shared.prepared, &mut worker.tape, batch);
         let state = |step: usize| {

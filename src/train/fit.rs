@@ -60,6 +60,18 @@ pub fn score(
     engine.score(weights, samples.x.as_ref(), targets(&samples.labels)).map_err(failure)
 }
 
+/// The same network over the grid that its flow chooses for samples, if it chooses one.
+///
+/// # Errors
+/// [`Failure`], where the solver gives up.
+pub fn frozen(
+    network: &Network,
+    weights: &[f64],
+    samples: &Samples,
+) -> Result<Option<Network>, Failure> {
+    Engine::new(network).frozen(weights, samples.x.as_ref()).map_err(failure)
+}
+
 fn failure(unfinished: Unfinished) -> Failure {
     let Unfinished { sample, broken, halt } = unfinished;
     let Some(halt) = halt else {
@@ -71,6 +83,7 @@ fn failure(unfinished: Unfinished) -> Failure {
         Halt::NotFinite { stage, .. } => (Cause::State, stage),
         Halt::TooSmall { .. } => (Cause::StepSize, None),
         Halt::Steps { steps, .. } => (Cause::Steps { steps }, None),
+        Halt::NoAdjoint(_) => (Cause::NoAdjoint, None),
         Halt::Newton { .. } | Halt::Solver { .. } => (Cause::Implicit, None),
     };
     let sample = halt.sample().map(|_| sample);

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::control::{Control, StepError};
+use super::implicit::NoAdjoint;
 use super::pair::Pair;
 use super::system::System;
 
@@ -16,6 +17,11 @@ pub(super) trait Stepper {
     fn step_size(&self) -> f64;
     /// Sets the next step.
     fn aim(&mut self, h: f64);
+    /// Lets the next step end here.
+    fn cut(&mut self, stop: f64) -> Result<(), Halt> {
+        self.aim(stop - self.time());
+        Ok(())
+    }
     /// Says that the time, up to rounding, is this one.
     fn land(&mut self, t: f64);
     /// Says that f jumps here.
@@ -106,6 +112,9 @@ pub enum Halt {
         /// The last time that was reached.
         t: f64,
     },
+    /// There is no gradient through the steps of the method.
+    #[error("{0}")]
+    NoAdjoint(NoAdjoint),
     /// The solver refuses.
     #[error("the solver stops at t = {t}: {error}")]
     Solver {
@@ -125,6 +134,7 @@ impl Halt {
             | Halt::Steps { t, .. }
             | Halt::Newton { t }
             | Halt::Solver { t, .. } => *t,
+            Halt::NoAdjoint(_) => 0.0,
         }
     }
 
@@ -142,6 +152,8 @@ impl Halt {
 pub struct Wanted<'a> {
     /// Times at which the state is wanted, in order.
     pub times: &'a [f64],
+    /// Whether the states at the ends of all steps are wanted, instead of at given times.
+    pub every: bool,
     /// Whether the error of each step is told, and the worst sample, where that costs something.
     pub errors: bool,
 }
@@ -230,7 +242,7 @@ impl Way<'_, '_> {
             let near = 100.0 * f64::EPSILON * (from.abs() + h.abs());
             let cut = from + h >= stop - near;
             if cut {
-                stepper.aim(stop - from);
+                stepper.cut(stop)?;
             }
             attempts.clear();
             let done = stepper.step(&mut attempts);
@@ -272,7 +284,11 @@ impl Way<'_, '_> {
 
     /// The wanted times that the solution stands on at its beginning.
     fn pass(&mut self, stepper: &impl Stepper) {
-        while let Some(&t) = self.wanted.times.get(self.solution.states.len())
+        if self.wanted.every {
+            self.solution.states.push(self.solution.state.clone());
+        }
+        while !self.wanted.every
+            && let Some(&t) = self.wanted.times.get(self.solution.states.len())
             && t <= stepper.time()
         {
             self.solution.states.push(self.solution.state.clone());
@@ -281,6 +297,10 @@ impl Way<'_, '_> {
 
     /// The wanted times within the last step, whose first state is in the room.
     fn dense(&mut self, stepper: &impl Stepper, from: f64, to: f64) {
+        if self.wanted.every {
+            self.solution.states.push(self.solution.state.clone());
+            return;
+        }
         while let Some(&t) = self.wanted.times.get(self.solution.states.len())
             && t <= to
         {

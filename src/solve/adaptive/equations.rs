@@ -77,24 +77,25 @@ impl<'a> Equations<'a> {
         let mut room = self.room.borrow_mut();
         let [result, rooms @ ..] = &mut *room;
         for (room, argument) in rooms.iter_mut().zip(arguments) {
-            gather(argument, room);
+            room.resize(argument.total_len(), 0.0);
+            copy_lanes(argument, room);
         }
         let mut slices = [&[][..]; N];
         slices.iter_mut().zip(rooms.iter()).for_each(|(slice, room)| *slice = room);
         result.resize(out.total_len(), 0.0);
         work(slices, result);
-        scatter(result, out);
+        set_lanes(result, out);
     }
 }
 
 /// The numbers of all lanes.
-pub(super) fn gather(from: &Numbers, to: &mut Vec<f64>) {
-    to.clear();
-    let lanes = from.inner();
-    (0..lanes.ncols()).for_each(|lane| to.extend_from_slice(lanes.col_as_slice(lane)));
+pub(super) fn copy_lanes(from: &Numbers, to: &mut [f64]) {
+    for (lane, numbers) in to.chunks_exact_mut(from.len().max(1)).enumerate() {
+        numbers.copy_from_slice(from.inner().col_as_slice(lane));
+    }
 }
 
-fn scatter(from: &[f64], to: &mut Numbers) {
+pub(super) fn set_lanes(from: &[f64], to: &mut Numbers) {
     let length = to.len().max(1);
     let lanes = to.inner_mut();
     for (lane, numbers) in from.chunks_exact(length).enumerate() {
@@ -239,7 +240,7 @@ impl NonLinearOpSensAdjoint for Part<'_> {
 
 impl ConstantOp for Part<'_> {
     fn call_inplace(&self, _t: f64, y: &mut Numbers) {
-        scatter(self.0.start, y);
+        set_lanes(self.0.start, y);
     }
 }
 
@@ -272,7 +273,7 @@ impl OdeEquations for Equations<'_> {
     fn set_params(&mut self, _: &Numbers) {}
     fn get_params(&self, out: &mut Numbers) {
         if self.parameters > 0 {
-            scatter(self.system.theta, out);
+            set_lanes(self.system.theta, out);
         }
     }
 }

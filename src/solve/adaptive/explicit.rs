@@ -11,15 +11,17 @@ use super::drive::{Attempt, Halt, Stepper};
 use super::equations::{Equations, Matrix, Monitor, Numbers};
 use super::pair::Pair;
 
-/// diffsol's problem for equations.
+/// diffsol's problem for equations, from a time on.
 pub(super) fn problem<'a>(
     equations: Equations<'a>,
     control: &Control,
+    from: f64,
 ) -> Result<OdeSolverProblem<Equations<'a>>, DiffsolError> {
     let horizon = equations.system.flow.controls.horizon;
     let context = *equations.context();
     let mut problem = OdeBuilder::<Matrix>::new()
         .context(context)
+        .t0(from)
         .rtol(control.rtol)
         .atol([control.atol])
         .p(equations.system.theta[..equations.nparams()].iter().copied())
@@ -77,8 +79,21 @@ pub(super) fn halt(error: DiffsolError, t: f64, smallest: f64, sample: usize) ->
 
 /// See the module.
 pub(super) struct Explicit<'p, 'a> {
-    solver: ExplicitRk<'p, Equations<'a>>,
+    pub solver: ExplicitRk<'p, Equations<'a>>,
     pair: &'p Pair,
+    /// The steps that were taken, for those who go back over them.
+    pub record: Option<Vec<Recorded>>,
+    /// Whether the slope at hand was evaluated by itself.
+    fresh: bool,
+}
+
+/// A step that was taken.
+pub(super) struct Recorded {
+    pub end: RkState<Numbers>,
+    /// The piece of the weights.
+    pub piece: usize,
+    /// Whether its first stage was evaluated by itself, not as the last of the step before.
+    pub fresh: bool,
 }
 
 impl<'p, 'a> Explicit<'p, 'a> {
@@ -96,7 +111,7 @@ impl<'p, 'a> Explicit<'p, 'a> {
             let monitor = Monitor::new(pair, control, problem.eqn.system.len());
             *problem.eqn.monitor.borrow_mut() = Some(monitor);
         }
-        Ok(Explicit { solver, pair })
+        Ok(Explicit { solver, pair, record: None, fresh: true })
     }
 
     fn equations(&self) -> &'p Equations<'a> {
@@ -130,6 +145,7 @@ impl Stepper for Explicit<'_, '_> {
         let state = self.solver.state_mut();
         let (y, k) = (state.y.inner(), state.dy.inner_mut());
         system.value(*state.t, y.col_as_slice(0), k.col_as_slice_mut(0));
+        self.fresh = true;
     }
 
     fn step(&mut self, attempts: &mut Vec<Attempt>) -> Result<(), Halt> {
@@ -160,6 +176,11 @@ impl Stepper for Explicit<'_, '_> {
                 let all = rejected.chain(accepted);
                 attempts.extend(all.map(|(h, accepted)| Attempt { h, error: None, accepted }));
             }
+        }
+        let fresh = std::mem::take(&mut self.fresh);
+        if let (Some(record), Ok(_)) = (&mut self.record, &done) {
+            let (end, piece) = (self.solver.state_clone(), equations.system.piece());
+            record.push(Recorded { end, piece, fresh });
         }
         let smallest = Control::smallest(equations.system.flow.controls.horizon);
         done.map(|_| ()).map_err(|error| halt(error, t, smallest, sample))

@@ -4,12 +4,15 @@
 //! that takes the very same steps. What comes out is a grid, and the flow over that grid is a fixed one like any
 //! other: its adjoint is the gradient of the steps that were taken, the steps themselves held fixed.
 
+pub mod adjoints;
 mod control;
 mod drive;
 mod equations;
 mod explicit;
+mod implicit;
 mod own;
 mod pair;
+mod reversed;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,7 @@ use rayon::prelude::*;
 
 pub use control::{Control, StepError};
 pub use drive::{Halt, Solution, Step, Wanted, Worst};
+pub use implicit::{Implicit, NeedsAdaptive, NoAdjoint};
 pub use pair::{NoPair, Pair};
 
 use super::flow::Flow;
@@ -41,6 +45,8 @@ pub struct Adaptive {
 pub enum Method {
     /// An explicit one.
     Pair(Pair),
+    /// An implicit one, which has no gradient.
+    Implicit(Implicit),
 }
 
 /// Who takes the steps of an explicit method.
@@ -87,6 +93,19 @@ pub fn solve_each(
     samples.map(|start| solve(flow, adaptive, theta, start, wanted)).collect()
 }
 
+/// A whole solution by any stepper.
+struct Whole<'a> {
+    system: &'a System<'a>,
+    control: &'a Control,
+    wanted: Wanted<'a>,
+}
+
+impl implicit::Drive<Solution> for Whole<'_> {
+    fn with(self, stepper: &mut impl drive::Stepper) -> Solution {
+        drive(self.system, stepper, self.control, self.wanted)
+    }
+}
+
 /// [`solve`] by one or the other, where both can.
 fn solve_by(
     driver: Driver,
@@ -98,12 +117,17 @@ fn solve_by(
 ) -> Solution {
     let system = System::new(flow, theta, start.len() / flow.width().max(1));
     let control = &adaptive.control;
+    let whole = Whole { system: &system, control, wanted };
     let solved = match (&adaptive.method, driver) {
+        (Method::Implicit(method), _) => {
+            explicit::problem(Equations::lanes(&system, start), control, 0.0)
+                .and_then(|problem| implicit::with_solver(*method, &problem, control, whole))
+        }
         (Method::Pair(pair), Driver::Own) => {
             Ok(drive(&system, &mut Own::new(&system, pair, control, start), control, wanted))
         }
         (Method::Pair(pair), Driver::Diffsol) => {
-            explicit::problem(Equations::long(&system, start), control).and_then(|problem| {
+            explicit::problem(Equations::long(&system, start), control, 0.0).and_then(|problem| {
                 let mut stepper = Explicit::new(&problem, pair, control, wanted.errors)?;
                 Ok(drive(&system, &mut stepper, control, wanted))
             })

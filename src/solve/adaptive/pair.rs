@@ -39,16 +39,23 @@ impl Pair {
     /// # Errors
     /// [`NoPair`], if it has none.
     pub fn new(tableau: &Tableau<f64>) -> Result<Pair, NoPair> {
-        let (Some(embedded), Some(mut d)) = (&tableau.embedded, tableau.error_weights()) else {
-            return Err(NoPair { name: tableau.name.clone(), with: names_of_pairs() });
-        };
+        match (&tableau.embedded, tableau.error_weights()) {
+            (Some(embedded), Some(d)) => {
+                Ok(Pair::padded(tableau, d, tableau.order.min(embedded.order)))
+            }
+            _ => Err(NoPair { name: tableau.name.clone(), with: names_of_pairs() }),
+        }
+    }
+
+    /// The form that is wanted, with this estimate.
+    pub(super) fn padded(tableau: &Tableau<f64>, mut d: Vec<f64>, order: usize) -> Pair {
         let (mut a, mut c) = (tableau.a.clone(), tableau.c.clone());
         if !(tableau.fsal() && c.last() == Some(&1.0)) {
             a.push(tableau.b.clone());
             c.push(1.0);
             d.push(0.0);
         }
-        Ok(Pair { a, c, d, order: tableau.order.min(embedded.order) })
+        Pair { a, c, d, order }
     }
 
     /// Stages, the added one included.

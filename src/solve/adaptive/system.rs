@@ -74,6 +74,11 @@ impl<'a> System<'a> {
         self.piece.set(piece);
     }
 
+    /// The piece that weights are taken from.
+    pub fn piece(&self) -> usize {
+        self.piece.get()
+    }
+
     /// Evaluations of the field so far.
     pub fn evaluations(&self) -> usize {
         self.evaluations.get()
