@@ -106,8 +106,9 @@ impl implicit::Drive<Solution> for Whole<'_> {
     }
 }
 
-/// [`solve`] by one or the other, where both can.
-fn solve_by(
+/// [`solve`] by one or the other, where both can. An implicit method is always diffsol's; a method of more stages
+/// than diffsol takes is not to be asked of it, for diffsol would panic.
+pub fn solve_by(
     driver: Driver,
     flow: &Flow,
     adaptive: &Adaptive,
