@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use faer::MatRef;
 use kutta::control::{Basis, Controls};
-use kutta::field::{At, VectorField, Workspace};
+use kutta::field::{At, Workspace};
 use kutta::loss::{Loss, Penalties};
 use kutta::network::{Engine, Head, Network, Opening, Targets, Task};
 use kutta::solve::adaptive::{Adaptive, Control, Driver, Method, Pair, Wanted, solve_by};
@@ -97,11 +97,7 @@ fn network(case: Case, name: &str) {
         let targets = Targets::Classes(&labels);
         black_box(engine.gradient(&theta, x, targets, &samples, &mut gradient).expect("finite"));
     });
-    println!(
-        "  {name}: score {:.3} ms, value and gradient {:.3} ms",
-        1e3 * forward,
-        1e3 * both
-    );
+    println!("  {name}: score {:.3} ms, value and gradient {:.3} ms", 1e3 * forward, 1e3 * both);
 }
 
 fn main() {

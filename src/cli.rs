@@ -105,12 +105,15 @@ pub struct Train {
 pub struct Evaluate {
     /// A run folder
     pub run: PathBuf,
-    /// Another method: a name of the catalogue
+    /// Another method: a name of the catalogue, or bdf, tr_bdf2, esdirk34
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
     /// Another number of equal steps
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
+    /// Steps chosen by their error, at this relative tolerance; the absolute one is a hundredth of it
+    #[arg(long, value_name = "RTOL", conflicts_with = "steps")]
+    pub rtol: Option<f64>,
     /// Other data with labels: CSV
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
@@ -183,7 +186,8 @@ pub enum FieldVerb {
 
 #[derive(Args, Debug)]
 pub struct New {
-    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression or tableau
+    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression or tableau; or a
+    /// plain ODE: van_der_pol, pendulum, lorenz or arenstorf
     pub name: String,
     /// Where to write it (default: NAME.ron)
     #[arg(long, value_name = "FILE.ron")]

@@ -86,7 +86,10 @@ fn every_pair_is_as_close_to_the_solution_as_its_tolerance_asks() {
                 let (error, steps) = error(&case, &upper(&name), rtol);
                 let share = error / (100.0 * rtol * case.kappa);
                 if share > 0.3 {
-                    println!("{} by {name} at {rtol:e}: {share:.2} of the bound, {steps} steps", case.name);
+                    println!(
+                        "{} by {name} at {rtol:e}: {share:.2} of the bound, {steps} steps",
+                        case.name
+                    );
                 }
                 if share > worst.0 {
                     worst = (share, format!("{name} at {rtol:e}"));
@@ -110,7 +113,9 @@ fn the_scalar_problems_of_detest_have_their_known_solutions() {
     for (rhs, start, solution) in problems {
         let case = Case {
             name: rhs.into(),
-            field: format!("Formula(state: {{\"y\": 1}}, weights: {{}}, rhs: {{\"y\": \"{rhs}\"}})"),
+            field: format!(
+                "Formula(state: {{\"y\": 1}}, weights: {{}}, rhs: {{\"y\": \"{rhs}\"}})"
+            ),
             controls: "Constant".into(),
             horizon: 20.0,
             start: vec![start],
@@ -184,7 +189,8 @@ fn the_work_is_what_it_was() {
 #[test]
 fn a_method_that_diffsol_takes_is_told_apart_by_its_stages() {
     let of = |name: &str| {
-        let (_, network) = network(&cases()[0], &format!("\"{name}\""), "Adaptive(rtol: 1e-6, atol: 1e-8)");
+        let (_, network) =
+            network(&cases()[0], &format!("\"{name}\""), "Adaptive(rtol: 1e-6, atol: 1e-8)");
         let adaptive = network.flow.adaptive.clone().unwrap();
         let Method::Pair(pair) = &adaptive.method else { panic!("{name}") };
         (pair.stages(), pair.fits_diffsol())

@@ -37,7 +37,16 @@ const CLASSES: &str = r#"(
 fn states_stand_in_an_array_and_steps_in_a_table() {
     let folder = tempfile::tempdir().unwrap();
     let model = models().join("van_der_pol.ron");
-    let args = ["solve", model.to_str().unwrap(), "--times", "0:10:101", "--out", "y.npy", "--steps", "s.csv"];
+    let args = [
+        "solve",
+        model.to_str().unwrap(),
+        "--times",
+        "0:10:101",
+        "--out",
+        "y.npy",
+        "--steps",
+        "s.csv",
+    ];
     let report = json(folder.path(), &args);
     let bytes = fs::read(folder.path().join("y.npy")).unwrap();
     let array = npyz::NpyFile::new(&bytes[..]).unwrap();
@@ -59,7 +68,8 @@ fn fixed_steps_have_states_at_any_time_too() {
     let model = models().join("pendulum.ron");
     let fixed = ["--set", "network.stepping=Fixed(steps: 4000)", "--set", "network.method=rk4"];
     let solve = ["solve", model.to_str().unwrap(), "--times", "1.001,17.7"];
-    let (close, coarse) = (json(folder.path(), &solve), json(folder.path(), &[&solve[..], &fixed].concat()));
+    let (close, coarse) =
+        (json(folder.path(), &solve), json(folder.path(), &[&solve[..], &fixed].concat()));
     for time in 0..2 {
         for component in 0..2 {
             let at = |report: &Value| report["states"][time][0][component].as_f64().unwrap();
@@ -78,7 +88,11 @@ fn a_solution_that_ends_early_is_kept_as_far_as_it_goes() {
     let (code, _, stderr) =
         kutta(folder.path(), &["solve", "m.ron", "--times", "0:3:31", "--out", "y.npy"]);
     assert_eq!(code, 1);
-    assert!(stderr.contains("sample 1") && (stderr.contains("t = 0.9999") || stderr.contains("t = 1.0000")), "{stderr}");
+    assert!(
+        stderr.contains("sample 1")
+            && (stderr.contains("t = 0.9999") || stderr.contains("t = 1.0000")),
+        "{stderr}"
+    );
     let bytes = fs::read(folder.path().join("y.npy")).unwrap();
     let array = npyz::NpyFile::new(&bytes[..]).unwrap();
     assert!((10..=11).contains(&array.shape()[0]) && array.shape()[1..] == [2, 1]);
@@ -138,6 +152,21 @@ fn a_network_trains_is_evaluated_and_solved_with_steps_of_its_choice() {
     let solved = json(at, &["solve", "run", "--times", "0,0.7,2"]);
     assert_eq!(solved["states"][1].as_array().unwrap().len(), 60);
     assert_eq!(kutta(at, &["gradcheck", "m.ron"]).0, 0);
+    for method in ["bdf", "tr_bdf2", "esdirk34"] {
+        let stiff = json(at, &["evaluate", "run", "--method", method, "--rtol", "1e-5"]);
+        let off = stiff["train_loss"].as_f64().unwrap() - same["train_loss"].as_f64().unwrap();
+        assert!(off.abs() < 1e-3, "{method}: {off:e}");
+        let (code, _, stderr) = kutta(
+            at,
+            &["train", "m.ron", "--out", "s", "--set", &format!("network.method={method}")],
+        );
+        assert!(code == 2 && stderr.contains("forward only"), "{stderr}");
+        let (code, _, stderr) =
+            kutta(at, &["gradient", "m.ron", "--set", &format!("network.method={method}")]);
+        assert!(code == 2 && stderr.contains("forward only"), "{stderr}");
+    }
+    let (code, _, stderr) = kutta(at, &["evaluate", "run", "--method", "bdf", "--steps", "4"]);
+    assert!(code == 2 && stderr.contains("Adaptive(rtol"), "{stderr}");
     assert_eq!(kutta(at, &["predict", "run", "--data", "none.csv"]).0, 2);
     // Twice the same bits, whatever the threads.
     let again = json(at, &["train", "m.ron", "--out", "again", "--threads", "1"]);

@@ -96,7 +96,8 @@ pub fn run(args: &Bench, output: &Output) -> Result<(), Refusal> {
     let times = Summary::of(&timing.seconds).ok_or_else(none)?;
     let matmul_gflops = 1e-9 * timing.products.rate().ok_or_else(none)?;
     // Where steps are chosen, rates count those of the initial weights.
-    let frozen = frozen(&network, &theta, &drawn.as_ref().unwrap_or(&data).train).map_err(failed)?;
+    let frozen =
+        frozen(&network, &theta, &drawn.as_ref().unwrap_or(&data).train).map_err(failed)?;
     let over = frozen.as_ref().unwrap_or(&network);
     let forward = forward_flops(over) as f64;
     let each = match args.what {

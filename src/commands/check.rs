@@ -48,7 +48,8 @@ struct Report {
     model: PathBuf,
     data: DataFacts,
     network: NetworkFacts,
-    training: TrainingFacts,
+    /// None for a plain ODE.
+    training: Option<TrainingFacts>,
     warnings: Vec<String>,
 }
 
@@ -141,7 +142,7 @@ fn check(path: &Path, overrides: &[String]) -> Result<Report, SpecError> {
         model: path.to_owned(),
         data: data_facts(&data),
         network: network_facts(&model, network, &field, (stages, chosen)),
-        training: training_facts(&model, network, &data),
+        training: (!model.is_plain()).then(|| training_facts(&model, network, &data)),
         warnings,
     })
 }
@@ -247,7 +248,7 @@ fn warnings(model: &Model, network: &Network, data: &Dataset) -> Vec<String> {
             "training.batch is {batch}, more than the {train} training samples: each update takes all of them"
         ));
     }
-    if data.validation.count() == 0 {
+    if data.validation.count() == 0 && !model.is_plain() {
         warnings.push("there are no validation samples: overfitting will not be seen".to_owned());
     }
     if data.schema.kind == Kind::Classes(1) {
@@ -330,32 +331,34 @@ impl std::fmt::Display for Report {
         };
         let chosen = if network.steps_chosen { ", chosen at the initial weights" } else { "" };
         line("steps", format!("{} {steps} on [0, {}]{chosen}", network.steps, network.horizon));
-        line(
-            "training",
-            format!(
-                "{} of {}, batches of {}",
-                count(training.epochs, "epoch"),
-                count(training.updates_per_epoch, "update"),
-                training.batch
-            ),
-        );
-        line(
-            "work",
-            format!(
-                "{} forward a sample; an epoch {} for gradients and {} for evaluation",
-                scaled(training.forward_flop_per_sample, "FLOP"),
-                scaled(training.gradient_flop, "FLOP"),
-                scaled(training.evaluation_flop, "FLOP")
-            ),
-        );
-        line(
-            "tape",
-            format!(
-                "{} for a block of {} samples",
-                scaled(training.tape_bytes, "B"),
-                training.block_samples
-            ),
-        );
+        if let Some(training) = training {
+            line(
+                "training",
+                format!(
+                    "{} of {}, batches of {}",
+                    count(training.epochs, "epoch"),
+                    count(training.updates_per_epoch, "update"),
+                    training.batch
+                ),
+            );
+            line(
+                "work",
+                format!(
+                    "{} forward a sample; an epoch {} for gradients and {} for evaluation",
+                    scaled(training.forward_flop_per_sample, "FLOP"),
+                    scaled(training.gradient_flop, "FLOP"),
+                    scaled(training.evaluation_flop, "FLOP")
+                ),
+            );
+            line(
+                "tape",
+                format!(
+                    "{} for a block of {} samples",
+                    scaled(training.tape_bytes, "B"),
+                    training.block_samples
+                ),
+            );
+        }
         let mut tensors = Table::new(["tensor", "shape", "parameters"]);
         for tensor in &network.tensors {
             let shape = format!("{:?}", tensor.shape);

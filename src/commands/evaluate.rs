@@ -37,16 +37,24 @@ struct OtherData {
     accuracy: Option<f64>,
 }
 
+/// The absolute tolerance as a share of the relative one.
+const ATOL: f64 = 0.01;
+
 pub fn run(args: &cli::Evaluate, output: &Output) -> Result<(), Refusal> {
     let method = args.method.iter().map(|method| format!("network.method={method}"));
     let steps = args.steps.iter().map(|steps| format!("network.stepping=Fixed(steps: {steps})"));
-    let run = Run::open(&args.run, &method.chain(steps).collect::<Vec<_>>())?;
+    let chosen = args
+        .rtol
+        .iter()
+        .map(|rtol| format!("network.stepping=Adaptive(rtol: {rtol:e}, atol: {:e})", ATOL * rtol));
+    let run = Run::open(&args.run, &method.chain(steps).chain(chosen).collect::<Vec<_>>())?;
     let network = run.model.network(&run.schema)?;
     let weights = run.weights(&network)?;
     for warning in run.model.warnings(&network) {
         output.warn(warning);
     }
     let mut engine = Engine::new(&network);
+    engine.tells_errors = true;
     let mut scored = |samples: &Samples| {
         let score = score(&mut engine, &weights, samples).map_err(|failure| {
             let remedy = failure.remedy();

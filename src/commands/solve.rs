@@ -63,9 +63,7 @@ pub fn run(args: &cli::Solve, output: &Output) -> Result<(), Refusal> {
     let mut engine = Engine::new(network);
     let solved = engine.trajectories(theta, data.train.x.as_ref(), times.as_deref());
     let chosen = Chosen::of(&engine);
-    let halt = engine.solutions().iter().enumerate().find_map(|(first, solution)| {
-        solution.halt.clone().map(|halt| (first, halt))
-    });
+    let halt = engine.solutions().iter().find_map(|solution| solution.halt.clone());
     if let Some(warning) = chosen.as_ref().and_then(Chosen::warning) {
         output.warn(warning);
     }
@@ -85,7 +83,7 @@ pub fn run(args: &cli::Solve, output: &Output) -> Result<(), Refusal> {
     output.report(text(&report, &solved, args.out.as_deref(), network), &report)?;
     match halt {
         None => Ok(()),
-        Some((_, halt)) => Err(Refusal::work(format!(
+        Some(halt) => Err(Refusal::work(format!(
             "{halt}; the states up to there are kept: {} of the times that were asked for",
             report.times.len()
         ))),
@@ -100,7 +98,13 @@ impl Subject {
             let network = run.model.network(&run.schema)?;
             let theta = run.weights(&network)?;
             let data = run.dataset()?;
-            return Ok(Subject { model: run.model, network, data, theta, folder: Some(run.folder) });
+            return Ok(Subject {
+                model: run.model,
+                network,
+                data,
+                theta,
+                folder: Some(run.folder),
+            });
         }
         let model = Model::read(&args.model, &changes)?;
         let data = model.dataset()?;
@@ -124,13 +128,21 @@ fn times(text: &str, horizon: f64) -> Result<Vec<f64>, Refusal> {
                 };
                 (0..count).map(at).collect()
             }
-            _ => return refuse("give from:to:count, such as 0:5:101, with a count of 2 to a million"),
+            _ => {
+                return refuse(
+                    "give from:to:count, such as 0:5:101, with a count of 2 to a million",
+                );
+            }
         },
         [list] => match list.split(',').map(number).collect::<Option<Vec<f64>>>() {
             Some(times) => times,
             None => return refuse("give numbers with commas between them, or from:to:count"),
         },
-        _ => return refuse("give from:to:count, such as 0:5:101, or times with commas between them"),
+        _ => {
+            return refuse(
+                "give from:to:count, such as 0:5:101, or times with commas between them",
+            );
+        }
     };
     if times.windows(2).any(|pair| pair[0] >= pair[1]) {
         return refuse("the times have to increase");
@@ -148,7 +160,7 @@ fn report(
     engine: &Engine<'_>,
     solved: &Trajectories,
     chosen: Option<Chosen>,
-    halt: Option<(usize, Halt)>,
+    halt: Option<Halt>,
 ) -> Report {
     let width = network.width();
     let few = solved.states.iter().map(Vec::len).sum::<usize>() <= MOST_IN_JSON;
@@ -159,7 +171,7 @@ fn report(
         width,
         horizon: network.flow.controls.horizon,
         chosen,
-        halt: halt.map(|(_, halt)| halt.to_string()),
+        halt: halt.map(|halt| halt.to_string()),
         times: solved.times.clone(),
         states: few.then(|| solved.states.iter().map(samples).collect()),
         steps: engine.solutions().iter().map(|solution| solution.steps.clone()).collect(),
@@ -169,7 +181,8 @@ fn report(
 fn text(report: &Report, solved: &Trajectories, out: Option<&Path>, network: &Network) -> String {
     let width = report.width;
     let described = described(network, report.chosen.as_ref());
-    let mut table = Table::new(["t".to_owned()].into_iter().chain((1..=width).map(|i| format!("y{i}"))));
+    let mut table =
+        Table::new(["t".to_owned()].into_iter().chain((1..=width).map(|i| format!("y{i}"))));
     let count = solved.times.len();
     let shown = count.min(SHOWN);
     for row in 0..shown {

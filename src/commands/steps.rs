@@ -30,10 +30,7 @@ impl Chosen {
         let most = solutions.iter().max_by_key(|solution| solution.grid.len())?;
         let rejected = |s: &Solution| s.steps.iter().filter(|step| !step.accepted).count();
         let lengths = || most.grid.windows(2).map(|pair| pair[1] - pair[0]);
-        let worst = solutions.iter().enumerate().filter_map(|(first, solution)| {
-            let worst = solution.worst?;
-            Some(Worst { sample: first + worst.sample, ..worst })
-        });
+        let worst = solutions.iter().filter_map(|solution| solution.worst);
         Some(Chosen {
             accepted: most.grid.len() - 1,
             rejected: rejected(most),

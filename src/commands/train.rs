@@ -129,6 +129,7 @@ impl Job {
         }
         if network.flow.adaptive.is_some() {
             let mut engine = Engine::new(&network);
+            engine.tells_errors = true;
             // A failure is told by the outcome; the table then ends where the solver gave up.
             let _ = train::score(&mut engine, &outcome.weights, &dataset.train);
             folder.write_steps(&steps::csv_of(engine.solutions())?)?;

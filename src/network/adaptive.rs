@@ -3,8 +3,8 @@
 //! A gradient solves first, over its whole batch, and is then that of the flow over the grid that was found: the
 //! derivative of the steps that were taken, not of the choice of them. Values need no second pass.
 
-use super::engine::{Engine, Job, Unfinished, Worker};
 use super::Network;
+use super::engine::{Engine, Job, Unfinished, Worker};
 use crate::expr::vector::combine;
 use crate::solve::adaptive::{Halt, Method, NoAdjoint, Solution, Wanted, solve, solve_each};
 use crate::solve::{Prepared, Tape};
@@ -157,15 +157,14 @@ impl Engine<'_> {
         }
         let starts = self.starts(job.x, job.samples);
         let field = self.network.field_weights(theta);
-        let wanted = Wanted { errors: !job.gradient, ..Wanted::default() };
+        let wanted = Wanted { errors: self.tells_errors, ..Wanted::default() };
         self.solutions = match self.per_sample() {
             true => solve_each(flow, adaptive, field, &starts, wanted),
             false => vec![solve(flow, adaptive, field, &starts, wanted)],
         };
         for (number, solution) in self.solutions.iter().enumerate() {
             let Some(halt) = &solution.halt else { continue };
-            let within = halt.sample().unwrap_or(0);
-            let sample = job.samples.get(number + within).copied().unwrap_or(0);
+            let sample = job.samples.get(halt.sample().unwrap_or(number)).copied().unwrap_or(0);
             return Err(Unfinished { sample, broken: None, halt: Some(halt.clone()) });
         }
         if !job.gradient {

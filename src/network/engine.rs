@@ -55,6 +55,8 @@ pub struct Engine<'n> {
     everything: Vec<usize>,
     /// What the last call of a flow that chooses its steps came to.
     pub(super) solutions: Vec<Solution>,
+    /// Whether a solver that chooses its steps tells the error of each, and the worst sample, for values too.
+    pub tells_errors: bool,
 }
 
 /// What all blocks read: numbers prepared from the weights.
@@ -124,6 +126,7 @@ impl<'n> Engine<'n> {
             workers: Vec::new(),
             everything: Vec::new(),
             solutions: Vec::new(),
+            tells_errors: false,
         }
     }
 

@@ -148,7 +148,8 @@ impl Flow {
         }
         let keeps = Keeps::All;
         let adaptive = None;
-        let mut flow = Flow { field, controls, tableau, grid, times, adaptive, series, keeps, pulls };
+        let mut flow =
+            Flow { field, controls, tableau, grid, times, adaptive, series, keeps, pulls };
         if flow.tape_rows() > LONG {
             flow.keeps = Keeps::Ends;
         }

@@ -7,14 +7,12 @@ use indexmap::IndexMap;
 
 use super::{FieldSpec, Method, Model, SpecError};
 use crate::control::Controls;
-use crate::data::{DataError, Dataset, Kind, Schema, Source};
+use crate::data::{DataError, Dataset, Kind, Schema};
 use crate::field::{FieldError, SymbolicField, VectorField, named};
 use crate::loss::Loss;
 use crate::nearest::known;
 use crate::network::{Network, NetworkError, Task};
-use crate::solve::adaptive::{
-    self, Adaptive, Control, Implicit, NeedsAdaptive, NoAdjoint, Pair,
-};
+use crate::solve::adaptive::{self, Adaptive, Control, Implicit, NeedsAdaptive, NoAdjoint, Pair};
 use crate::solve::{Flow, Stepping, Times};
 use crate::tableau::{self, Rational, Tableau};
 
@@ -124,11 +122,7 @@ impl Model {
     }
 
     /// The flow over the grid of the model, or with steps that it will choose.
-    fn flow(
-        &self,
-        field: Arc<dyn VectorField>,
-        controls: Controls,
-    ) -> Result<Flow, SpecError> {
+    fn flow(&self, field: Arc<dyn VectorField>, controls: Controls) -> Result<Flow, SpecError> {
         let Stepping::Adaptive { rtol, atol, max_steps, first_step, per_sample } =
             self.network.stepping
         else {
@@ -166,7 +160,7 @@ impl Model {
     /// # Errors
     /// Data that are initial states; a method that solves forward only.
     pub fn check_trainable(&self) -> Result<(), SpecError> {
-        if matches!(self.data, Source::Initial(_)) {
+        if self.is_plain() {
             return Err(self.build_error("data", NothingToLearn));
         }
         match self.implicit() {

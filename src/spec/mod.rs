@@ -188,6 +188,11 @@ impl Model {
         Ok(model)
     }
 
+    /// Whether it is a plain ODE: its data are initial states, and there is nothing to learn.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.data, Source::Initial(_))
+    }
+
     /// The file that the model was read from.
     pub fn path(&self) -> &Path {
         self.text.path()

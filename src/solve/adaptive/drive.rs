@@ -177,6 +177,19 @@ pub struct Solution {
     pub halt: Option<Halt>,
 }
 
+impl Solution {
+    /// Gives the only sample its number among all that are solved for.
+    pub(super) fn name_sample(&mut self, number: usize) {
+        if let Some(worst) = &mut self.worst {
+            worst.sample = number;
+        }
+        if let Some(Halt::NotFinite { sample, .. } | Halt::TooSmall { sample, .. }) = &mut self.halt
+        {
+            *sample = number;
+        }
+    }
+}
+
 /// Goes from 0 to the horizon, from break to break of the weights.
 ///
 /// A step that would go beyond a break is cut to end on it; afterwards the step goes on from its length before

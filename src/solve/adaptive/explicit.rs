@@ -2,8 +2,8 @@
 
 use diffsol::error::OdeSolverError;
 use diffsol::{
-    DiffsolError, ExplicitRk, OdeBuilder, OdeSolverMethod, OdeSolverProblem,
-    OdeSolverState, Op, RkState, Tableau, TableauMat, TableauVec, Vector, VectorCommon,
+    DiffsolError, ExplicitRk, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverState, Op,
+    RkState, Tableau, TableauMat, TableauVec, Vector, VectorCommon,
 };
 
 use super::control::{Control, MOST_REJECTIONS};

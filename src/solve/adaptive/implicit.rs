@@ -3,9 +3,7 @@
 //! Each sample is a lane, so that a Newton matrix is one of a single sample's width, formed by as many `jvp` of the
 //! whole batch; all samples take the same steps, by the largest error of a sample.
 
-use diffsol::{
-    DiffsolError, FaerLU, OdeSolverMethod, OdeSolverProblem, Tableau,
-};
+use diffsol::{DiffsolError, FaerLU, OdeSolverMethod, OdeSolverProblem, Tableau};
 
 use super::control::Control;
 use super::drive::{Attempt, Halt, Stepper};
@@ -28,7 +26,9 @@ pub enum Implicit {
 
 /// A method that chooses its steps, on a grid that is given.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{name} chooses its steps by their error; take stepping: Adaptive(rtol: 1e-6, atol: 1e-8)")]
+#[error(
+    "{name} chooses its steps by their error; take stepping: Adaptive(rtol: 1e-6, atol: 1e-8), or --rtol 1e-6 where a run is evaluated"
+)]
 pub struct NeedsAdaptive {
     /// The method.
     pub name: &'static str,
@@ -38,7 +38,7 @@ pub struct NeedsAdaptive {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
     "{name} solves forward only, there is no gradient through its steps; train with an explicit pair such as \"dopri5\" \
-     and evaluate with --method {name}"
+     and evaluate with --method {name} --rtol 1e-6"
 )]
 pub struct NoAdjoint {
     /// The method.

@@ -90,7 +90,12 @@ pub fn solve_each(
 ) -> Vec<Solution> {
     let width = flow.width().max(1);
     let samples = start.par_chunks_exact(width);
-    samples.map(|start| solve(flow, adaptive, theta, start, wanted)).collect()
+    let each = samples.enumerate().map(|(sample, start)| {
+        let mut solution = solve(flow, adaptive, theta, start, wanted);
+        solution.name_sample(sample);
+        solution
+    });
+    each.collect()
 }
 
 /// A whole solution by any stepper.

@@ -20,12 +20,7 @@ pub(super) struct Own<'a> {
 }
 
 impl<'a> Own<'a> {
-    pub fn new(
-        system: &'a System<'a>,
-        pair: &'a Pair,
-        control: &'a Control,
-        y: &[f64],
-    ) -> Own<'a> {
+    pub fn new(system: &'a System<'a>, pair: &'a Pair, control: &'a Control, y: &[f64]) -> Own<'a> {
         let n = system.len();
         let mut own = Own {
             system,

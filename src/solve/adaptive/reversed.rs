@@ -49,7 +49,14 @@ impl VectorField for Reversed {
         self.field.jvp(self.at(at), y, v, out, ws);
         negate(out);
     }
-    fn vjp(&self, at: At<'_>, pass: Pass<'_>, gy: &mut [f64], sums: &mut [f64], ws: &mut Workspace) {
+    fn vjp(
+        &self,
+        at: At<'_>,
+        pass: Pass<'_>,
+        gy: &mut [f64],
+        sums: &mut [f64],
+        ws: &mut Workspace,
+    ) {
         let k: Vec<f64> = pass.k.iter().map(|k| -k).collect();
         let u: Vec<f64> = pass.u.iter().map(|u| -u).collect();
         self.field.vjp(self.at(at), Pass { k: &k, u: &u, ..pass }, gy, sums, ws);

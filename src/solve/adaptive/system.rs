@@ -246,9 +246,9 @@ impl<'a> System<'a> {
         let firsts = first.par_chunks_mut(size).zip(rooms.par_iter_mut()).enumerate();
         match second {
             [] => firsts.for_each(|(number, (first, room))| call(number, first, &mut [], room)),
-            second => firsts.zip(second.par_chunks_mut(size)).for_each(
-                |((number, (first, room)), second)| call(number, first, second, room),
-            ),
+            second => firsts
+                .zip(second.par_chunks_mut(size))
+                .for_each(|((number, (first, room)), second)| call(number, first, second, room)),
         }
     }
 }

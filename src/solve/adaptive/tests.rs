@@ -68,8 +68,7 @@ fn our_own_loop_takes_the_very_steps_of_diffsol() {
             if flow.adaptive.as_ref().unwrap().driver() == Driver::Own {
                 continue;
             }
-            let theta: Vec<f64> =
-                noise(flow.n_parameters(), 2).iter().map(|w| 1.5 * w).collect();
+            let theta: Vec<f64> = noise(flow.n_parameters(), 2).iter().map(|w| 1.5 * w).collect();
             let theirs = run(Driver::Diffsol, &flow, &theta, &start);
             let ours = run(Driver::Own, &flow, &theta, &start);
             assert_eq!((&theirs.halt, &ours.halt), (&None, &None), "{name} {basis:?}");
@@ -113,13 +112,8 @@ fn the_flow_over_the_grid_is_the_solution() {
         for basis in [Basis::PiecewiseConstant { cells: 3 }, Basis::PiecewiseLinear { nodes: 4 }] {
             let flow = flow(resnet(4), basis, 3.0, name, CONTROL);
             let (theta, start) = (noise(flow.n_parameters(), 5), noise(4 * 7, 6));
-            let solution = solve(
-                &flow,
-                flow.adaptive.as_ref().unwrap(),
-                &theta,
-                &start,
-                Wanted::default(),
-            );
+            let solution =
+                solve(&flow, flow.adaptive.as_ref().unwrap(), &theta, &start, Wanted::default());
             let over = flow.over(solution.grid);
             let (mut prepared, mut tape) = Default::default();
             over.prepare(&theta, &mut prepared);
@@ -132,18 +126,18 @@ fn the_flow_over_the_grid_is_the_solution() {
     }
 }
 
-const OSCILLATOR: &str =
-    r#"(state: {"q": 1, "p": 1}, weights: {}, rhs: {"q": "p", "p": "-q"})"#;
+const OSCILLATOR: &str = r#"(state: {"q": 1, "p": 1}, weights: {}, rhs: {"q": "p", "p": "-q"})"#;
 
 #[test]
 fn states_at_asked_times_are_as_close_as_the_solution() {
     let times = [0.0, 0.1, 0.75, 2.0, 3.3, 5.9, 6.0];
-    for (name, rtol, bound) in [("dopri5", 1e-9, 1e-7), ("dop853", 1e-11, 1e-9), ("bs3", 1e-6, 1e-4)] {
+    for (name, rtol, bound) in
+        [("dopri5", 1e-9, 1e-7), ("dop853", 1e-11, 1e-9), ("bs3", 1e-6, 1e-4)]
+    {
         let control = Control { rtol, atol: 0.01 * rtol, ..CONTROL };
         let flow = flow(formula(OSCILLATOR, 2), Basis::Constant, 6.0, name, control);
         let wanted = Wanted { times: &times, ..Wanted::default() };
-        let solution =
-            solve(&flow, flow.adaptive.as_ref().unwrap(), &[], &[1.0, 0.0], wanted);
+        let solution = solve(&flow, flow.adaptive.as_ref().unwrap(), &[], &[1.0, 0.0], wanted);
         assert_eq!(solution.states.len(), times.len());
         for (t, y) in times.iter().zip(&solution.states) {
             let far = (y[0] - t.cos()).hypot(y[1] + t.sin());
@@ -161,8 +155,13 @@ fn a_blow_up_ends_at_its_time_with_the_last_good_state() {
     for name in ["dopri5", "dop853", "tsit5"] {
         let flow = flow(formula(SQUARE, 1), Basis::Constant, 2.0, name, CONTROL);
         let start = [0.1, 1.25, 0.9];
-        let solution =
-            solve(&flow, flow.adaptive.as_ref().unwrap(), &[], &start, Wanted { times: &[0.5, 1.5], errors: true, every: false });
+        let solution = solve(
+            &flow,
+            flow.adaptive.as_ref().unwrap(),
+            &[],
+            &start,
+            Wanted { times: &[0.5, 1.5], errors: true, every: false },
+        );
         let halt = solution.halt.expect("it ends");
         assert_eq!(halt.sample(), Some(1), "{halt}");
         assert!((halt.time() - 0.8).abs() < 1e-3, "{name}: {halt}");
@@ -231,7 +230,11 @@ fn fixed_grids_through_diffsol_are_our_own_steps() {
             continue;
         }
         taken += 1;
-        for basis in [Basis::Constant, Basis::PiecewiseLinear { nodes: 4 }, Basis::PiecewiseConstant { cells: 3 }] {
+        for basis in [
+            Basis::Constant,
+            Basis::PiecewiseLinear { nodes: 4 },
+            Basis::PiecewiseConstant { cells: 3 },
+        ] {
             let uniform: Vec<f64> = (0..=6).map(|i| 0.25 * f64::from(i)).collect();
             for grid in [uniform, vec![0.0, 0.1, 0.5, 0.95, 1.0, 1.2, 1.5]] {
                 let controls = Controls::new(basis, horizon);
@@ -244,7 +247,8 @@ fn fixed_grids_through_diffsol_are_our_own_steps() {
                 let ours = flow.exit(&tape, batch).to_vec();
 
                 let system = System::new(&flow, &theta, batch);
-                let problem = explicit::problem(Equations::long(&system, &start), &CONTROL, 0.0).unwrap();
+                let problem =
+                    explicit::problem(Equations::long(&system, &start), &CONTROL, 0.0).unwrap();
                 let control = Control { first_step: Some(1.0), ..CONTROL };
                 let mut stepper = Explicit::new(&problem, &pair, &control, false).unwrap();
                 let mut piece = 0;
@@ -340,8 +344,7 @@ fn the_continuous_adjoint_is_as_close_as_its_tolerance() {
         let theta = noise(flow.n_parameters(), 11);
         let solution = solve(&flow, &adaptive, &theta, &start, Wanted::default());
         let ours = adjoints::discrete(&flow.over(solution.grid), &theta, &start, &cotangent);
-        let theirs =
-            adjoints::continuous(&flow, &CONTROL, &theta, &start, &cotangent).unwrap();
+        let theirs = adjoints::continuous(&flow, &CONTROL, &theta, &start, &cotangent).unwrap();
         let off = (apart(&ours.state, &theirs.state), apart(&ours.gradient, &theirs.gradient));
         println!("{basis:?}: {off:?}");
         assert!(off.0 < 1e-4 && off.1 < 1e-4, "{basis:?}: {off:?}");
@@ -381,7 +384,8 @@ fn implicit_methods_take_few_steps_where_the_equation_is_stiff() {
     for method in Implicit::ALL {
         let controls = Controls::new(Basis::Constant, 5.0);
         let adaptive = Adaptive { method: Method::Implicit(method), control: CONTROL };
-        let flow = Flow::adaptive(Arc::new(formula(text, 1)), controls, &method.tableau(), adaptive);
+        let flow =
+            Flow::adaptive(Arc::new(formula(text, 1)), controls, &method.tableau(), adaptive);
         let wanted = Wanted { times: &[1.0, 2.5, 5.0], ..Wanted::default() };
         let solution = solve(&flow, flow.adaptive.as_ref().unwrap(), &[], &start, wanted);
         assert_eq!(solution.halt, None, "{method:?}");
@@ -406,8 +410,14 @@ fn implicit_methods_stop_at_jumps_of_the_weights() {
         solve(&reference, reference.adaptive.as_ref().unwrap(), &theta, &start, Wanted::default());
     for method in Implicit::ALL {
         let adaptive = Adaptive { method: Method::Implicit(method), control: CONTROL };
-        let flow = Flow::adaptive(Arc::new(resnet(width)), reference.controls, &method.tableau(), adaptive);
-        let solution = solve(&flow, flow.adaptive.as_ref().unwrap(), &theta, &start, Wanted::default());
+        let flow = Flow::adaptive(
+            Arc::new(resnet(width)),
+            reference.controls,
+            &method.tableau(),
+            adaptive,
+        );
+        let solution =
+            solve(&flow, flow.adaptive.as_ref().unwrap(), &theta, &start, Wanted::default());
         assert_eq!(solution.halt, None, "{method:?}");
         assert!(apart(&close.state, &solution.state) < 1e-4, "{method:?}");
         assert!([1.0, 2.0, 3.0].iter().all(|stop| solution.grid.contains(stop)), "{method:?}");
