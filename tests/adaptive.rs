@@ -70,6 +70,7 @@ fn upper(name: &str) -> String {
 
 #[test]
 fn every_pair_is_as_close_to_the_solution_as_its_tolerance_asks() {
+    let mut beyond = Vec::new();
     for case in cases() {
         let mut worst = (0.0_f64, String::new());
         for name in tableau::samples() {
@@ -97,8 +98,11 @@ fn every_pair_is_as_close_to_the_solution_as_its_tolerance_asks() {
             }
         }
         println!("{}: at most {:.3} of the bound ({})", case.name, worst.0, worst.1);
-        assert!(worst.0 < 1.0, "{}: {} of the bound by {}", case.name, worst.0, worst.1);
+        if worst.0 >= 1.0 {
+            beyond.push(format!("{}: {} of the bound by {}", case.name, worst.0, worst.1));
+        }
     }
+    assert!(beyond.is_empty(), "{beyond:?}");
 }
 
 /// DETEST A1 to A5 (Hull, Enright, Fellen & Sedgwick, SIAM J. Numer. Anal. 9, 1972) with their solutions.

@@ -23,6 +23,7 @@ use crate::loss::{Loss, Penalties};
 use crate::nearest::known;
 use crate::solve::Flow;
 
+pub use crate::solve::adaptive::Halt;
 pub use adaptive::Trajectories;
 pub use engine::{Engine, Score, Trace, Unfinished};
 pub use layout::{Entry, Layout};

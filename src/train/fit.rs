@@ -1,8 +1,7 @@
 //! The objective of a network on a data set.
 
 use crate::data::{Dataset, Labels, Samples};
-use crate::network::{Engine, Network, Targets, Unfinished};
-use crate::solve::adaptive::Halt;
+use crate::network::{Engine, Halt, Network, Targets, Unfinished};
 
 use super::{Cause, Failure, Objective, Part, Score};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::control::{Control, StepError};
+use super::control::{Control, MOST_REJECTIONS, StepError};
 use super::implicit::NoAdjoint;
 use super::pair::Pair;
 use super::system::System;
@@ -24,6 +24,8 @@ pub(super) trait Stepper {
     }
     /// Says that the time, up to rounding, is this one.
     fn land(&mut self, t: f64);
+    /// Stands here again, and takes a step of this length next.
+    fn back(&mut self, t: f64, y: &[f64], h: f64);
     /// Says that f jumps here.
     fn restart(&mut self);
     /// Goes on by one step; all attempts at it are added to the list.
@@ -243,7 +245,7 @@ struct Way<'a, 'w> {
 impl Way<'_, '_> {
     /// Steps up to a stop.
     fn to(&mut self, stepper: &mut impl Stepper, stop: f64) -> Result<(), Halt> {
-        let mut attempts = Vec::new();
+        let (mut attempts, mut halved) = (Vec::new(), 0);
         loop {
             let (from, h) = (stepper.time(), stepper.step_size());
             if self.solution.grid.len() > self.control.max_steps {
@@ -259,17 +261,33 @@ impl Way<'_, '_> {
             }
             attempts.clear();
             let done = stepper.step(&mut attempts);
+            if let Err(halt) = done {
+                self.note(from, &attempts);
+                return Err(halt);
+            }
+            stepper.copy_state(&mut self.room);
+            let lost = self.room.iter().position(|y| !y.is_finite());
+            if let (Some(_), Some(attempt)) = (lost, attempts.last_mut()) {
+                attempt.accepted = false;
+            }
             self.note(from, &attempts);
-            done?;
-            let (first, mut t) = (attempts.len() == 1, stepper.time());
+            let (first, mut t) = (attempts.len() == 1 && halved == 0, stepper.time());
+            if let Some(at) = lost {
+                // The step may have been too long; diffsol takes what is not a number for no error.
+                let half = 0.5 * attempts.last().map_or(h, |attempt| attempt.h);
+                halved += 1;
+                let smallest = Control::smallest(self.system.flow.controls.horizon);
+                if halved >= MOST_REJECTIONS || half.is_nan() || half < smallest {
+                    return Err(self.lost(stepper, from, 2.0 * half, at));
+                }
+                stepper.back(from, &self.solution.state, half);
+                continue;
+            }
+            halved = 0;
             let arrived = (t - stop).abs() <= near;
             if arrived {
                 t = stop;
                 stepper.land(stop);
-            }
-            stepper.copy_state(&mut self.room);
-            if let Some(at) = self.room.iter().position(|y| !y.is_finite()) {
-                return Err(self.lost(stepper, from, t - from, at));
             }
             // What the cut took is given back if the error let the step grow.
             if cut && first && stepper.step_size() >= stop - from {

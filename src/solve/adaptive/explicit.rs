@@ -8,7 +8,7 @@ use diffsol::{
 
 use super::control::{Control, MOST_REJECTIONS};
 use super::drive::{Attempt, Halt, Stepper};
-use super::equations::{Equations, Matrix, Monitor, Numbers};
+use super::equations::{Equations, Matrix, Monitor, Numbers, set_lanes};
 use super::pair::Pair;
 
 /// diffsol's problem for equations, from a time on.
@@ -138,6 +138,16 @@ impl Stepper for Explicit<'_, '_> {
 
     fn land(&mut self, t: f64) {
         *self.solver.state_mut().t = t;
+    }
+
+    fn back(&mut self, t: f64, y: &[f64], h: f64) {
+        let state = self.solver.state_mut();
+        (*state.t, *state.h) = (t, h);
+        set_lanes(y, state.y);
+        if let Some(record) = &mut self.record {
+            record.pop();
+        }
+        self.restart();
     }
 
     fn restart(&mut self) {

@@ -155,6 +155,13 @@ impl<'p, 'a: 'p, S: OdeSolverMethod<'p, Equations<'a>>> Stepper for Stiff<S> {
         }
     }
 
+    fn back(&mut self, t: f64, y: &[f64], h: f64) {
+        let state = self.solver.state_mut();
+        (*state.t, *state.h) = (t, h);
+        set_lanes(y, state.y);
+        self.restart();
+    }
+
     fn restart(&mut self) {
         let system = self.solver.problem().eqn.system;
         let mut y = vec![0.0; system.len()];

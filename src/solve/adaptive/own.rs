@@ -68,6 +68,12 @@ impl Stepper for Own<'_> {
         self.t = t;
     }
 
+    fn back(&mut self, t: f64, y: &[f64], h: f64) {
+        (self.t, self.h) = (t, h);
+        self.y.copy_from_slice(y);
+        self.restart();
+    }
+
     fn restart(&mut self) {
         let n = self.system.len();
         self.system.value(self.t, &self.y, &mut self.stages[..n]);
@@ -84,10 +90,10 @@ impl Stepper for Own<'_> {
             }
             let (y, stages) = (&self.y, &self.stages);
             let error = self.system.error(self.control, (h, &self.pair.d), y, stages);
-            // A state that is not finite is found by whoever looks at it; no smaller step is tried.
-            let accepted = error.all.is_nan() || error.all < 1.0;
+            // What is not a number is too large.
+            let accepted = error.all < 1.0;
             attempts.push(Attempt { h, error: Some(error), accepted });
-            let squared = if error.all.is_nan() { 0.0 } else { error.all * error.all };
+            let squared = if error.all.is_nan() { f64::INFINITY } else { error.all * error.all };
             self.h = h * Control::factor(squared, self.pair.order);
             if accepted {
                 self.t = t + h;
@@ -97,7 +103,12 @@ impl Stepper for Own<'_> {
             }
             let smallest = Control::smallest(self.system.flow.controls.horizon);
             if attempts.len() >= MOST_REJECTIONS || self.h < smallest {
-                return Err(Halt::TooSmall { t, h: smallest, sample: error.sample });
+                let lost =
+                    self.system.lost(self.pair, t, h, &self.y).filter(|_| error.all.is_nan());
+                return Err(match lost {
+                    Some((stage, sample)) => Halt::NotFinite { t, stage: Some(stage), sample },
+                    None => Halt::TooSmall { t, h: smallest, sample: error.sample },
+                });
             }
         }
     }
