@@ -56,6 +56,8 @@ pub enum Verb {
     Gradcheck(ModelArgs),
     /// Classes and scores of new data by a trained run, as CSV
     Predict(Predict),
+    /// The states of a model or a run in time, as an ODE solver
+    Solve(Solve),
     /// Named fields, and what a formula and its derivatives are
     Field {
         #[command(subcommand)]
@@ -108,12 +110,15 @@ pub struct Train {
 pub struct Evaluate {
     /// A run folder
     pub run: PathBuf,
-    /// Another method: a name of the catalogue
+    /// Another method: a name of the catalogue, or bdf, tr_bdf2, esdirk34
     #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
     /// Another number of equal steps
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
+    /// Steps chosen by their error, at this relative tolerance; the absolute one is a hundredth of it
+    #[arg(long, value_name = "RTOL", conflicts_with = "steps")]
+    pub rtol: Option<f64>,
     /// Other data with labels: CSV
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
@@ -147,6 +152,24 @@ pub struct Predict {
     /// Where to write the CSV (default: stdout)
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Solve {
+    /// A model file, solved with its initial weights, or the folder of a run
+    #[arg(value_name = "MODEL|RUN")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub changes: Changes,
+    /// From:to:count, such as 0:5:101, or times with commas between them (default: the ends of the steps)
+    #[arg(long, value_name = "TIMES")]
+    pub times: Option<String>,
+    /// Where to write the states, times x samples x width
+    #[arg(long, value_name = "FILE.npy")]
+    pub out: Option<PathBuf>,
+    /// Where to write the table of steps that were chosen by their error (in a run also: steps.csv)
+    #[arg(long, value_name = "FILE.csv")]
+    pub steps: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -284,7 +307,8 @@ pub enum ExportFormat {
 
 #[derive(Args, Debug)]
 pub struct New {
-    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression or tableau
+    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression or tableau; or a
+    /// plain ODE: van_der_pol, pendulum, lorenz or arenstorf
     pub name: String,
     /// Where to write it (default: NAME.ron)
     #[arg(long, value_name = "FILE.ron")]

@@ -10,6 +10,8 @@
 //! The point w is the initial network moved by a tenth of its scale at random, so that no weight is zero and
 //! all of them change in time.
 
+mod adjoints;
+
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -19,7 +21,9 @@ use crate::data::{Dataset, Samples};
 use crate::field::{At, Pass, Workspace};
 use crate::network::{Engine, Network};
 use crate::solve::Time;
-use crate::train::{Cause, Failure, Fit, Objective, Part};
+use crate::train::{Cause, Failure, Fit, Objective, Part, frozen};
+
+pub use adjoints::{Adjoints, STEP_VJP_TOLERANCE};
 
 /// Samples that are enough to see a wrong derivative.
 const SAMPLES: usize = 64;
@@ -48,6 +52,9 @@ pub struct Report {
     pub taylor: Taylor,
     pub transposes: Vec<Transpose>,
     pub differences: Vec<Difference>,
+    /// Of a flow that chooses its steps: other ways to its gradient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adjoints: Option<Adjoints>,
 }
 
 /// The Taylor test.
@@ -118,7 +125,10 @@ impl Report {
                 row.along, row.error
             )
         });
-        taylor.chain(transposes).chain(differences).collect()
+        let step_vjp = self.adjoints.as_ref().and_then(|adjoints| adjoints.step_vjp);
+        let step_vjp = step_vjp.filter(|&off| !at_least(STEP_VJP_TOLERANCE, off));
+        let step_vjp = step_vjp.map(|off| format!("diffsol's step_vjp differs by {off:.1e}"));
+        taylor.chain(transposes).chain(differences).chain(step_vjp).collect()
     }
 }
 
@@ -137,6 +147,10 @@ pub fn gradcheck(network: &Network, data: &Dataset, seed: u64) -> Result<Report,
     let data = some(data);
     let moved = scaled(network, &mut rng);
     let weights = along(&network.initial(seed), 0.1, &moved);
+    // Where steps are chosen, the derivative is that of the steps at this point, held fixed.
+    let frozen = frozen(network, &weights, &data.train)?;
+    let chooses = network;
+    let network = frozen.as_ref().unwrap_or(network);
     let mut point = Point { fit: Fit::new(network, &data), network, weights, room: Vec::new() };
 
     let mut gradient = vec![0.0; network.n_parameters()];
@@ -161,7 +175,10 @@ pub fn gradcheck(network: &Network, data: &Dataset, seed: u64) -> Result<Report,
         differences.push(point.difference(entry.name.clone(), &gradient, &within));
     }
     let transposes = transposes(network, &point.weights, &data.train, &mut rng);
+    let draw = |n: usize| noise(n, &mut rng);
+    let adjoints = adjoints::compare(chooses, &point.weights, data.train.x.as_ref(), draw);
     Ok(Report {
+        adjoints,
         samples: batch.len(),
         parameters: gradient.len(),
         objective,

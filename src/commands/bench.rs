@@ -22,7 +22,7 @@ use crate::network::{Engine, Network};
 use crate::report::table::{Align, Table};
 use crate::solve::Time;
 use crate::spec::Model;
-use crate::train::{Failure, Fit, Objective, Part, TrainError};
+use crate::train::{Failure, Fit, Objective, Part, TrainError, frozen};
 
 /// Most bytes of samples and results.
 const MOST_BYTES: u128 = 1 << 33;
@@ -73,6 +73,9 @@ pub fn run(args: &Bench, output: &Output) -> Result<(), Refusal> {
         }
     }
     let model = read_model(&args.model)?;
+    if args.what == Timed::Gradient {
+        model.check_trainable()?;
+    }
     let data = model.dataset()?;
     let network = model.network(&data.schema)?;
     model.warnings(&network).iter().for_each(|warning| output.warn(warning));
@@ -92,7 +95,11 @@ pub fn run(args: &Bench, output: &Output) -> Result<(), Refusal> {
     let none = || Refusal::work("nothing was timed");
     let times = Summary::of(&timing.seconds).ok_or_else(none)?;
     let matmul_gflops = 1e-9 * timing.products.rate().ok_or_else(none)?;
-    let forward = forward_flops(&network) as f64;
+    // Where steps are chosen, rates count those of the initial weights.
+    let frozen =
+        frozen(&network, &theta, &drawn.as_ref().unwrap_or(&data).train).map_err(failed)?;
+    let over = frozen.as_ref().unwrap_or(&network);
+    let forward = forward_flops(over) as f64;
     let each = match args.what {
         Timed::Forward => forward,
         Timed::Gradient => 3.0 * forward,
@@ -108,7 +115,7 @@ pub fn run(args: &Bench, output: &Output) -> Result<(), Refusal> {
         what: name(args.what),
         width: network.width(),
         batch,
-        steps: network.flow.steps(),
+        steps: over.flow.steps(),
         stages: network.flow.stages(),
         method: network.flow.tableau.name.clone(),
         threads: rayon::current_num_threads(),

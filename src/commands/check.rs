@@ -14,7 +14,7 @@ use crate::field::SymbolicField;
 use crate::network::{Engine, Head, Network, Opening};
 use crate::report::table::Table;
 use crate::spec::{FieldSpec, Model, SpecError};
-use crate::train::TrainError;
+use crate::train::{TrainError, frozen};
 
 pub fn run(args: &Check, output: &Output) -> Result<(), Refusal> {
     let overrides = overrides(&args.changes);
@@ -48,7 +48,8 @@ struct Report {
     model: PathBuf,
     data: DataFacts,
     network: NetworkFacts,
-    training: TrainingFacts,
+    /// None for a plain ODE.
+    training: Option<TrainingFacts>,
     warnings: Vec<String>,
 }
 
@@ -81,6 +82,8 @@ struct NetworkFacts {
     order: usize,
     stages: usize,
     steps: usize,
+    /// By their error, at the initial weights; others will have other steps.
+    steps_chosen: bool,
     shortest_step: f64,
     longest_step: f64,
     head: Head,
@@ -121,13 +124,26 @@ fn check(path: &Path, overrides: &[String]) -> Result<Report, SpecError> {
     if model.training.stop.is_some() && data.validation.count() == 0 {
         return Err(model.build_error("training.stop", TrainError::NoValidation));
     }
-    let stages = model.tableau()?.stages();
+    let stages = match model.implicit() {
+        Some(_) => 0,
+        None => model.tableau()?.stages(),
+    };
+    let mut warnings = warnings(&model, &network, &data);
+    let frozen = match frozen(&network, &network.initial(model.seed), &data.train) {
+        Ok(frozen) => frozen,
+        Err(failure) => {
+            warnings.push(format!("at the initial weights: {failure}; {}", failure.remedy()));
+            None
+        }
+    };
+    let chosen = frozen.is_some();
+    let network = frozen.as_ref().unwrap_or(&network);
     Ok(Report {
         model: path.to_owned(),
         data: data_facts(&data),
-        network: network_facts(&model, &network, &field, stages),
-        training: training_facts(&model, &network, &data),
-        warnings: warnings(&model, &network, &data),
+        network: network_facts(&model, network, &field, (stages, chosen)),
+        training: (!model.is_plain()).then(|| training_facts(&model, network, &data)),
+        warnings,
     })
 }
 
@@ -165,7 +181,7 @@ fn network_facts(
     model: &Model,
     network: &Network,
     field: &SymbolicField,
-    stages: usize,
+    (stages, steps_chosen): (usize, bool),
 ) -> NetworkFacts {
     let spec = &model.network;
     let flow = &network.flow;
@@ -192,6 +208,7 @@ fn network_facts(
         order: flow.tableau.order,
         stages,
         steps: flow.steps(),
+        steps_chosen,
         shortest_step: steps().fold(f64::INFINITY, f64::min),
         longest_step: steps().fold(0.0, f64::max),
         head: spec.head,
@@ -231,7 +248,7 @@ fn warnings(model: &Model, network: &Network, data: &Dataset) -> Vec<String> {
             "training.batch is {batch}, more than the {train} training samples: each update takes all of them"
         ));
     }
-    if data.validation.count() == 0 {
+    if data.validation.count() == 0 && !model.is_plain() {
         warnings.push("there are no validation samples: overfitting will not be seen".to_owned());
     }
     if data.schema.kind == Kind::Classes(1) {
@@ -312,33 +329,36 @@ impl std::fmt::Display for Report {
             true => format!("of {long}"),
             false => format!("from {short} to {long}"),
         };
-        line("steps", format!("{} {steps} on [0, {}]", network.steps, network.horizon));
-        line(
-            "training",
-            format!(
-                "{} of {}, batches of {}",
-                count(training.epochs, "epoch"),
-                count(training.updates_per_epoch, "update"),
-                training.batch
-            ),
-        );
-        line(
-            "work",
-            format!(
-                "{} forward a sample; an epoch {} for gradients and {} for evaluation",
-                scaled(training.forward_flop_per_sample, "FLOP"),
-                scaled(training.gradient_flop, "FLOP"),
-                scaled(training.evaluation_flop, "FLOP")
-            ),
-        );
-        line(
-            "tape",
-            format!(
-                "{} for a block of {} samples",
-                scaled(training.tape_bytes, "B"),
-                training.block_samples
-            ),
-        );
+        let chosen = if network.steps_chosen { ", chosen at the initial weights" } else { "" };
+        line("steps", format!("{} {steps} on [0, {}]{chosen}", network.steps, network.horizon));
+        if let Some(training) = training {
+            line(
+                "training",
+                format!(
+                    "{} of {}, batches of {}",
+                    count(training.epochs, "epoch"),
+                    count(training.updates_per_epoch, "update"),
+                    training.batch
+                ),
+            );
+            line(
+                "work",
+                format!(
+                    "{} forward a sample; an epoch {} for gradients and {} for evaluation",
+                    scaled(training.forward_flop_per_sample, "FLOP"),
+                    scaled(training.gradient_flop, "FLOP"),
+                    scaled(training.evaluation_flop, "FLOP")
+                ),
+            );
+            line(
+                "tape",
+                format!(
+                    "{} for a block of {} samples",
+                    scaled(training.tape_bytes, "B"),
+                    training.block_samples
+                ),
+            );
+        }
         let mut tensors = Table::new(["tensor", "shape", "parameters"]);
         for tensor in &network.tensors {
             let shape = format!("{:?}", tensor.shape);

@@ -20,6 +20,7 @@ struct Report {
 
 pub fn run(args: &ModelArgs, output: &Output) -> Result<(), Refusal> {
     let model = read_model(args)?;
+    model.check_trainable()?;
     let data = model.dataset()?;
     let network = model.network(&data.schema)?;
     let tests = gradcheck::gradcheck(&network, &data, model.seed)
@@ -76,6 +77,15 @@ fn text(report: &Report) -> String {
             format!("{:.1e}", row.error),
         ]);
     }
+    let adjoints = tests.adjoints.as_ref().map_or(String::new(), |adjoints| {
+        let told = |off: Option<f64>| off.map_or("-".to_owned(), |off| format!("{off:.1e}"));
+        let mut table = Table::new(["the adjoint of the steps against", "relative distance"]);
+        table.row(["diffsol's step_vjp".to_owned(), told(adjoints.step_vjp)]);
+        table.row(["the continuous adjoint".to_owned(), told(adjoints.continuous)]);
+        table.row(["y(0) against y(T) solved back".to_owned(), told(adjoints.reversed)]);
+        let warning = adjoints.warning().map(|warning| format!("warning: {warning}\n"));
+        format!("Steps chosen by their error\n{table}{}\n", warning.unwrap_or_default())
+    });
     let verdict = match report.failures.as_slice() {
         [] => "PASS".to_owned(),
         failures => format!("FAIL: {}", failures.join("; ")),
@@ -84,7 +94,7 @@ fn text(report: &Report) -> String {
         "objective {:.6}, gradient norm {:.6e}; {} samples, {} parameters\n\n\
          Taylor test: slopes {} and {}, should be 1 and 2\n{taylor}\n\
          Field: <u, J v> = <J' u, v>, relative error below {TRANSPOSE_TOLERANCE:.0e}\n{transposes}\n\
-         Gradient against differences of fourth order, relative error below {DIFFERENCE_TOLERANCE:.0e}\n{differences}\n{verdict}",
+         Gradient against differences of fourth order, relative error below {DIFFERENCE_TOLERANCE:.0e}\n{differences}\n{adjoints}{verdict}",
         tests.objective,
         tests.gradient_norm,
         tests.samples,

@@ -34,6 +34,7 @@ pub fn run(args: &Gradient, output: &Output) -> Result<(), Refusal> {
     inputs.extend(args.weights.as_deref());
     args.out.as_deref().map_or(Ok(()), |out| check_out(out, &inputs))?;
     let model = read_model(&args.model)?;
+    model.check_trainable()?;
     let data = model.dataset()?;
     let network = model.network(&data.schema)?;
     model.warnings(&network).iter().for_each(|warning| output.warn(warning));

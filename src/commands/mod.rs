@@ -13,6 +13,8 @@ mod output;
 mod predict;
 mod run_folder;
 mod scores;
+mod solve;
+mod steps;
 mod tableau;
 mod train;
 
@@ -93,6 +95,7 @@ pub fn run(cli: Cli) -> Result<(), Refusal> {
         Verb::New(args) => new::run(&args, &output),
         Verb::Check(args) => check::run(&args, &output),
         Verb::Data(args) => data::run(&args, &output),
+        Verb::Solve(args) => solve::run(&args, &output),
         Verb::Bench(args) => bench::run(&args, &output),
     })
 }

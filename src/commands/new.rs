@@ -25,7 +25,8 @@ pub fn run(args: &New, output: &Output) -> Result<(), Refusal> {
         return Err(Refusal::request(message));
     }
     atomic::write(&out, source.as_bytes()).map_err(Refusal::work)?;
-    let missing = missing_files(&Model::parse(source, &out, &[])?);
+    let model = Model::parse(source, &out, &[])?;
+    let missing = missing_files(&model);
     for file in &missing {
         output.warn(format!(
             "{}: `path` names {}, which is not there: let it name your data file, relative to {0}",
@@ -34,8 +35,12 @@ pub fn run(args: &New, output: &Output) -> Result<(), Refusal> {
         ));
     }
     let path = out.display();
+    let (verb, what) = match model.is_plain() {
+        true => ("solve", "its states in time"),
+        false => ("train", "train it into a folder under runs"),
+    };
     let text = format!(
-        "{path} written. Next:\n  kutta check {path}    what it describes\n  kutta train {path}    train it into a folder under runs"
+        "{path} written. Next:\n  kutta check {path}    what it describes\n  kutta {verb} {path}    {what}"
     );
     output.report(text, &json!({ "template": args.name, "out": out, "missing": missing }))
 }

@@ -22,6 +22,7 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const WEIGHTS: &str = "weights.safetensors";
 const HISTORY: &str = "history.csv";
 const SUMMARY: &str = "summary.json";
+const STEPS: &str = "steps.csv";
 
 /// Why a folder cannot be the folder of this run.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +130,7 @@ impl RunFolder {
 
     /// Removes what a run leaves, the checkpoint before the model that it belongs to.
     fn clear(&self) -> io::Result<()> {
-        let names = [CHECKPOINT, SUMMARY, WEIGHTS, HISTORY, MODEL, SCHEMA].map(String::from);
+        let names = [CHECKPOINT, SUMMARY, WEIGHTS, HISTORY, STEPS, MODEL, SCHEMA].map(String::from);
         for name in names.into_iter().chain(figures::file_names()) {
             match fs::remove_file(self.file(&name)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -155,6 +156,11 @@ impl RunFolder {
             .map(|(name, shape, values)| Tensor { name, shape, values })
             .collect();
         weights::write(&self.file(WEIGHTS), &tensors).map_err(Refusal::work)
+    }
+
+    /// Writes the steps that a solver chose.
+    pub fn write_steps(&self, table: &[u8]) -> Result<(), Refusal> {
+        atomic::write(&self.file(STEPS), table).map_err(Refusal::work)
     }
 
     /// Writes the summary, the last file of a run.

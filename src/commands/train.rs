@@ -10,13 +10,13 @@ use serde::Serialize;
 use crate::awake::Awake;
 use crate::cli;
 use crate::data::Dataset;
-use crate::network::Network;
+use crate::network::{Engine, Network};
 use crate::spec::Model;
 use crate::train::{self, Checkpoint, Event, Fit, Row, StopReason, Summary, TrainError, Training};
 
 use super::run_folder::{Run, RunFolder, fresh};
 use super::scores::{self, Line, brief, percent};
-use super::{Output, Refusal, figures, overrides};
+use super::{Output, Refusal, figures, overrides, steps};
 
 /// Set by Ctrl-C; training looks at it before each batch.
 static INTERRUPT: AtomicBool = AtomicBool::new(false);
@@ -61,6 +61,7 @@ fn begun(path: &Path, args: &cli::Train) -> Result<Job, Refusal> {
     let model = Model::read(path, &overrides(&args.changes))?;
     let folder = RunFolder::at(args.out.clone().unwrap_or_else(|| default_folder(path)));
     folder.check_vacant(args.force)?;
+    model.check_trainable()?;
     let dataset = model.dataset()?;
     let network = model.network(&dataset.schema)?;
     train::check(&Fit::new(&network, &dataset), &model.training).map_err(refusal)?;
@@ -128,6 +129,13 @@ impl Job {
         let trained = figures::Trained { network: &network, dataset: &dataset, outcome: &outcome };
         for error in trained.draw(folder.path()) {
             output.warn(format_args!("a figure is missing: {error}"));
+        }
+        if network.flow.adaptive.is_some() {
+            let mut engine = Engine::new(&network);
+            engine.tells_errors = true;
+            // A failure is told by the outcome; the table then ends where the solver gave up.
+            let _ = train::score(&mut engine, &outcome.weights, &dataset.train);
+            folder.write_steps(&steps::csv_of(engine.solutions())?)?;
         }
         let summary = outcome.summary();
         folder.write_summary(&summary)?;

@@ -201,6 +201,27 @@ pub(super) fn flip(wanted: &Wanted) -> Result<Dataset, DataError> {
     Ok(unnamed(1, Kind::Targets(1), part(wanted.train), part(wanted.validation)))
 }
 
+/// States that are given; as targets they stand for themselves.
+pub(super) fn initial(states: &[Vec<f64>]) -> Result<Dataset, DataError> {
+    let source = "Initial";
+    let refused = |value: String, expected: &str| Err(parameter(source, "states", value, expected));
+    let width = match states.first() {
+        Some(first) if !first.is_empty() => first.len(),
+        _ => return refused("an empty list".into(), "at least one state of at least one number"),
+    };
+    if let Some(other) = states.iter().find(|state| state.len() != width) {
+        let expected = format!("{width} numbers as in the first state");
+        return refused(format!("{} numbers", other.len()), &expected);
+    }
+    if let Some(value) = states.iter().flatten().find(|value| !value.is_finite()) {
+        return refused(value.to_string(), "finite numbers");
+    }
+    let x = Mat::from_fn(width, states.len(), |i, j| states[j][i]);
+    let none = Samples { x: Mat::new(), labels: Labels::Targets(Mat::new()) };
+    let train = Samples { labels: Labels::Targets(x.clone()), x };
+    Ok(unnamed(width, Kind::Targets(width), train, none))
+}
+
 /// Points that are drawn alike: a class, or one ring of it.
 struct Group {
     class: usize,

@@ -99,6 +99,9 @@ pub enum Source {
         #[serde(default = "hundred")]
         validation: usize,
     },
+    /// Initial states of a plain ODE, each a list of the width's numbers, blocks of a state one after the other.
+    /// There is nothing to learn from them; `kutta solve` solves from each.
+    Initial(Vec<Vec<f64>>),
     /// Comma-separated text, a sample a line. One column is the `label`, or several are `targets`;
     /// all others are features. Text labels become classes in sorted order, integers must be
     /// 0, 1, .. without a gap.
@@ -207,6 +210,7 @@ impl Source {
             Self::Donut { train, validation } => generate::donut(&wanted(*train, *validation)),
             Self::Squares { train, validation } => generate::squares(&wanted(*train, *validation)),
             Self::Flip { train, validation } => generate::flip(&wanted(*train, *validation)),
+            Self::Initial(states) => generate::initial(states),
             Self::Csv { .. } | Self::Npz { .. } | Self::Npy { .. } | Self::Idx { .. } => {
                 file::load(self, base, seed)
             }

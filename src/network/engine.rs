@@ -13,7 +13,8 @@ use crate::buffer::Buffer;
 use crate::expr::vector::combine;
 use crate::expr::{self, Workspace};
 use crate::loss::Wanted;
-use crate::solve::{Broken, Prepared, Tape};
+use crate::solve::adaptive::{Halt, Solution};
+use crate::solve::{Broken, Flow, Prepared, Tape};
 
 /// Groups of blocks, each with a gradient of its own: how many threads can help at most.
 pub(super) const GROUPS: usize = 8;
@@ -35,10 +36,12 @@ pub struct Score {
 }
 
 /// A sample whose loss is not finite, and where its state was lost if it was.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Unfinished {
     pub sample: usize,
     pub broken: Option<Broken>,
+    /// Why a solver that chooses its steps gave up.
+    pub halt: Option<Halt>,
 }
 
 /// The states of samples at the times of the grid: time, then width x samples.
@@ -46,21 +49,36 @@ pub type Trace = Vec<(f64, Mat<f64>)>;
 
 /// Memory for evaluating a network, used again and again.
 pub struct Engine<'n> {
-    network: &'n Network,
-    shared: Shared,
+    pub(super) network: &'n Network,
+    pub(super) shared: Shared,
     groups: Vec<Group>,
     /// Groups of the last call.
     in_use: usize,
     workers: Vec<Mutex<Worker>>,
     everything: Vec<usize>,
+    /// What the last call of a flow that chooses its steps came to.
+    pub(super) solutions: Vec<Solution>,
+    /// Whether a solver that chooses its steps tells the error of each, and the worst sample, for values too.
+    pub tells_errors: bool,
 }
 
 /// What all blocks read: numbers prepared from the weights.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     opening: Buffer,
-    prepared: Prepared,
+    pub(super) prepared: Prepared,
     head: Buffer,
+    /// The flow over the grid that was found, of a flow that chooses its steps.
+    pub(super) found: Option<Flow>,
+    /// The final states of all samples, where they are known already.
+    pub(super) ends: Option<Vec<f64>>,
+}
+
+impl Shared {
+    /// The flow over a grid.
+    pub(super) fn flow<'a>(&'a self, network: &'a Network) -> &'a Flow {
+        self.found.as_ref().unwrap_or(&network.flow)
+    }
 }
 
 /// The part of the result that belongs to a group of blocks.
@@ -75,9 +93,9 @@ struct Group {
 
 /// Memory of one thread.
 #[derive(Default)]
-struct Worker {
+pub(super) struct Worker {
     x: Buffer,
-    tape: Tape,
+    pub(super) tape: Tape,
     opening_kept: Buffer,
     head_kept: Buffer,
     outputs: Buffer,
@@ -96,12 +114,11 @@ struct Worker {
 
 /// The samples of a call.
 #[derive(Clone, Copy)]
-struct Job<'a> {
-    x: MatRef<'a, f64>,
-    targets: Option<Targets<'a>>,
-    samples: &'a [usize],
-    blocks: usize,
-    gradient: bool,
+pub(super) struct Job<'a> {
+    pub(super) x: MatRef<'a, f64>,
+    pub(super) targets: Option<Targets<'a>>,
+    pub(super) samples: &'a [usize],
+    pub(super) gradient: bool,
 }
 
 impl<'n> Engine<'n> {
@@ -113,6 +130,8 @@ impl<'n> Engine<'n> {
             in_use: 0,
             workers: Vec::new(),
             everything: Vec::new(),
+            solutions: Vec::new(),
+            tells_errors: false,
         }
     }
 
@@ -125,7 +144,7 @@ impl<'n> Engine<'n> {
     /// leaves the cache anyway may be of 64 MB: the weights of all times, and the sums, no longer fit the cache either,
     /// and larger blocks go over them less often.
     pub fn block(&self) -> usize {
-        let flow = &self.network.flow;
+        let flow = self.shared.flow(self.network);
         let tape = if flow.leaves_cache() { LONG_TAPE } else { TAPE };
         self.block_of(flow.tape_rows(), tape)
     }
@@ -141,7 +160,7 @@ impl<'n> Engine<'n> {
     pub fn blocks(&self, samples: usize, gradient: bool) -> usize {
         let block = match gradient {
             true => self.block(),
-            false => self.block_of(self.network.flow.step_rows(), TAPE),
+            false => self.block_of(self.shared.flow(self.network).step_rows(), TAPE),
         };
         samples.div_ceil(block).max((samples / SHARE_OF_FEW).min(SHARES)).max(1)
     }
@@ -158,8 +177,10 @@ impl<'n> Engine<'n> {
         samples: &[usize],
         gradient: &mut [f64],
     ) -> Result<f64, Unfinished> {
-        let blocks = self.blocks(samples.len(), true);
-        let job = Job { x, targets: Some(targets), samples, blocks, gradient: true };
+        let job = Job { x, targets: Some(targets), samples, gradient: true };
+        if self.per_sample() && samples.len() > 1 {
+            return self.gradient_each(theta, job, gradient);
+        }
         self.run(theta, job)?;
         let groups = self.done();
         gradient.par_chunks_mut(SHARE).enumerate().for_each(|(i, share)| {
@@ -188,11 +209,13 @@ impl<'n> Engine<'n> {
         Ok(Score { loss, accuracy })
     }
 
-    /// The outputs, outputs x samples.
+    /// The outputs, outputs x samples; none of them is a number where a solver that chooses its steps gave up.
     pub fn outputs(&mut self, theta: &[f64], x: MatRef<'_, f64>) -> Mat<f64> {
-        // Without targets no sample is unfinished.
-        let _ = self.over_all(theta, x, None);
         let n = self.network.outputs();
+        // Without targets no sample is unfinished.
+        if self.over_all(theta, x, None).is_err() {
+            return Mat::full(n, x.ncols(), f64::NAN);
+        }
         let all: Vec<f64> = self.done().iter().flat_map(|g| g.outputs.iter().copied()).collect();
         Mat::from_fn(n, x.ncols(), |i, j| all[i + j * n])
     }
@@ -206,29 +229,35 @@ impl<'n> Engine<'n> {
         let mut everything = std::mem::take(&mut self.everything);
         everything.clear();
         everything.extend(0..x.ncols());
-        let blocks = self.blocks(everything.len(), false);
-        let job = Job { x, targets, samples: &everything, blocks, gradient: false };
+        let job = Job { x, targets, samples: &everything, gradient: false };
         let result = self.run(theta, job);
         self.everything = everything;
         result
     }
 
-    /// The states at all times of the grid.
+    /// The states at all times of the grid; of a flow that chooses its steps, as far as it gets.
     pub fn trace(&mut self, theta: &[f64], x: MatRef<'_, f64>) -> Trace {
-        self.prepare(theta);
         let network = self.network;
         let (width, batch) = (network.width(), x.ncols());
+        if network.flow.adaptive.is_some() {
+            let solved = self.trajectories(theta, x, None);
+            let all = solved.times.into_iter().zip(solved.states);
+            let matrix = |y: Vec<f64>| Mat::from_fn(width, batch, |i, j| y[i + j * width]);
+            return all.map(|(t, y)| (t, matrix(y))).collect();
+        }
+        self.prepare(theta);
         let mut worker = Worker::default();
         let columns: Vec<usize> = (0..batch).collect();
+        let flow = &network.flow;
         worker.open(network, &self.shared, x, &columns);
-        network.flow.forward(&self.shared.prepared, &mut worker.tape, batch);
+        flow.forward(&self.shared.prepared, &mut worker.tape, batch);
         let mut room = vec![0.0; width * batch];
         let mut state = |step: usize| {
-            network.flow.copy_state(&worker.tape, batch, step, &mut room);
+            flow.copy_state(&worker.tape, batch, step, &mut room);
             let state = &room;
             Mat::from_fn(width, batch, |i, j| state[i + j * width])
         };
-        network.flow.grid.iter().enumerate().map(|(i, &t)| (t, state(i))).collect()
+        flow.grid.iter().enumerate().map(|(i, &t)| (t, state(i))).collect()
     }
 
     /// The groups of the last call.
@@ -236,20 +265,25 @@ impl<'n> Engine<'n> {
         &self.groups[..self.in_use]
     }
 
-    fn prepare(&mut self, theta: &[f64]) {
+    pub(super) fn prepare(&mut self, theta: &[f64]) {
         let (opening, field, head) = self.network.split(theta);
         if let Start::Dense(kernel) = &self.network.opening {
             fill(&mut self.shared.opening, kernel, opening);
         }
-        self.network.flow.prepare(field, &mut self.shared.prepared);
+        if self.network.flow.adaptive.is_none() {
+            self.network.flow.prepare(field, &mut self.shared.prepared);
+        }
         if let Some(kernel) = &self.network.head {
             fill(&mut self.shared.head, kernel, head);
         }
     }
 
-    fn run(&mut self, theta: &[f64], job: Job<'_>) -> Result<(), Unfinished> {
+    pub(super) fn run(&mut self, theta: &[f64], job: Job<'_>) -> Result<(), Unfinished> {
         self.prepare(theta);
-        let blocks = job.blocks;
+        if self.network.flow.adaptive.is_some() {
+            self.find(theta, job)?;
+        }
+        let blocks = self.blocks(job.samples.len(), job.gradient);
         let groups = blocks.min(GROUPS);
         self.in_use = groups;
         // Those of a larger call stay, with their memory.
@@ -268,7 +302,7 @@ impl<'n> Engine<'n> {
             };
             // Blocks number * blocks / groups and on: the same for any number of threads.
             let range = number * blocks / groups..(number + 1) * blocks / groups;
-            worker.group(network, shared, job, range, group);
+            worker.group(network, shared, job, (range, blocks), group);
         });
         match self.done().iter().find_map(|g| g.unfinished) {
             Some(sample) => Err(self.locate(job.x, sample)),
@@ -280,9 +314,13 @@ impl<'n> Engine<'n> {
     fn locate(&self, x: MatRef<'_, f64>, sample: usize) -> Unfinished {
         let mut worker = Worker::default();
         worker.open(self.network, &self.shared, x, &[sample]);
-        self.network.flow.forward(&self.shared.prepared, &mut worker.tape, 1);
-        let broken = self.network.flow.first_broken(&mut worker.tape);
-        Unfinished { sample, broken }
+        let flow = self.shared.flow(self.network);
+        // The states of a solver that chooses its steps are finite, or it has said so.
+        let broken = self.shared.ends.is_none().then(|| {
+            flow.forward(&self.shared.prepared, &mut worker.tape, 1);
+            flow.first_broken(&mut worker.tape)
+        });
+        Unfinished { sample, broken: broken.flatten(), halt: None }
     }
 }
 
@@ -315,7 +353,7 @@ impl Worker {
         network: &Network,
         shared: &Shared,
         job: Job<'_>,
-        blocks: std::ops::Range<usize>,
+        (blocks, of): (std::ops::Range<usize>, usize),
         group: &mut Group,
     ) {
         group.loss = 0.0;
@@ -325,11 +363,12 @@ impl Worker {
         let first = blocks.start;
         self.tape.largest = job.samples.len().div_ceil(job.blocks);
         for block in blocks {
-            let at = |block: usize| job.samples.len() * block / job.blocks;
-            let samples = &job.samples[at(block)..at(block + 1)];
+            let at = |block: usize| job.samples.len() * block / of;
+            let samples = at(block)..at(block + 1);
+            let batch = samples.len();
             self.forward(network, shared, job, samples, group);
             if job.gradient {
-                self.backward(network, shared, samples.len(), block == first);
+                self.backward(network, shared, batch, block == first);
             }
         }
         if job.gradient {
@@ -342,7 +381,13 @@ impl Worker {
     }
 
     /// Copies the samples and opens them into the flow's entry.
-    fn open(&mut self, network: &Network, shared: &Shared, x: MatRef<'_, f64>, samples: &[usize]) {
+    pub(super) fn open(
+        &mut self,
+        network: &Network,
+        shared: &Shared,
+        x: MatRef<'_, f64>,
+        samples: &[usize],
+    ) {
         let (features, batch) = (network.features(), samples.len());
         let columns = self.x.sized(features * batch);
         for (column, &sample) in columns.chunks_exact_mut(features.max(1)).zip(samples) {
@@ -374,19 +419,26 @@ impl Worker {
         network: &Network,
         shared: &Shared,
         job: Job<'_>,
-        samples: &[usize],
+        range: std::ops::Range<usize>,
         group: &mut Group,
     ) {
+        let (samples, width) = (&job.samples[range.clone()], network.width());
         let batch = samples.len();
         let outputs = network.outputs();
-        self.open(network, shared, job.x, samples);
-        if job.gradient {
-            network.flow.forward(&shared.prepared, &mut self.tape, batch);
-        } else {
-            network.flow.forward_only(&shared.prepared, &mut self.tape, batch);
+        let flow = shared.flow(network);
+        if shared.ends.is_none() {
+            self.open(network, shared, job.x, samples);
+            if job.gradient {
+                flow.forward(&shared.prepared, &mut self.tape, batch);
+            } else {
+                flow.forward_only(&shared.prepared, &mut self.tape, batch);
+            }
         }
         let z = self.outputs.sized(outputs * batch);
-        let exit = network.flow.exit(&self.tape, batch);
+        let exit = match &shared.ends {
+            Some(ends) => &ends[range.start * width..range.end * width],
+            None => flow.exit(&self.tape, batch),
+        };
         match &network.head {
             Some(kernel) => {
                 let keep = self.head_kept.sized(kernel.n_kept() * batch);
@@ -432,13 +484,13 @@ impl Worker {
     /// From the slopes of the loss back to the sums behind all gradients, which the first block sets.
     fn backward(&mut self, network: &Network, shared: &Shared, batch: usize, first: bool) {
         let series = expr::Series { fresh: first, ..expr::Series::default() };
-        let width = network.width() * batch;
+        let (flow, width) = (shared.flow(network), network.width() * batch);
         let lambda = self.lambda.sized(width);
         let slope = &self.slope.get()[..network.outputs() * batch];
         match &network.head {
             Some(kernel) => {
                 let memory = expr::Memory {
-                    state: network.flow.exit(&self.tape, batch),
+                    state: flow.exit(&self.tape, batch),
                     seed: slope.into(),
                     value: &self.outputs.get()[..slope.len()],
                     kept: &self.head_kept.get()[..kernel.n_kept() * batch],
@@ -451,19 +503,19 @@ impl Worker {
             }
             None => lambda.copy_from_slice(slope),
         }
-        network.flow.backward(
+        flow.backward(
             &shared.prepared,
             &mut self.tape,
             batch,
             lambda,
-            self.sums.sized(network.flow.n_sums()),
+            self.sums.sized(flow.n_sums()),
             first,
         );
         if let Start::Dense(kernel) = &network.opening {
             let memory = expr::Memory {
                 state: &self.x.get()[..network.features() * batch],
                 seed: (&*lambda).into(),
-                value: network.flow.entered(&self.tape, batch),
+                value: flow.entered(&self.tape, batch),
                 kept: &self.opening_kept.get()[..kernel.n_kept() * batch],
                 sums: self.opening_sums.sized(kernel.n_sums()),
                 series,
@@ -482,7 +534,8 @@ impl Worker {
         if let Start::Dense(kernel) = &network.opening {
             kernel.gather(0.0, shared.opening.get(), self.opening_sums.get(), opening, workspace);
         }
-        network.flow.gather(&shared.prepared, self.sums.get(), field, &mut self.room, workspace);
+        let flow = shared.flow(network);
+        flow.gather(&shared.prepared, self.sums.get(), field, &mut self.room, workspace);
         if let Some(kernel) = &network.head {
             kernel.gather(0.0, shared.head.get(), self.head_sums.get(), head, workspace);
         }

@@ -4,6 +4,7 @@
 //! y(0) = activation(W x + b),   y' = f(t, y; w(t)) on [0, horizon],   z = V y(horizon) + c
 //! ```
 
+mod adaptive;
 mod engine;
 mod layout;
 mod work;
@@ -22,6 +23,8 @@ use crate::loss::{Loss, Penalties};
 use crate::nearest::known;
 use crate::solve::Flow;
 
+pub use crate::solve::adaptive::Halt;
+pub use adaptive::Trajectories;
 pub use engine::{Engine, Score, Trace, Unfinished};
 pub use layout::{Entry, Layout};
 pub use work::NetworkWork;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::adaptive::Adaptive;
 use super::grid::{Time, Times};
 use super::step;
 use crate::buffer::{Buffer, LINE};
@@ -28,6 +29,9 @@ pub struct Flow {
     pub grid: Vec<f64>,
     /// The distinct times of the stages.
     pub times: Times,
+    /// How steps are chosen, if they are: the grid is then of the breaks alone, and the flow over the grid of a
+    /// solution is made by [`Flow::over`].
+    pub adaptive: Option<Arc<Adaptive>>,
     /// Evaluations one after the other that share a time, in the order of time.
     pub(super) series: Vec<Range<usize>>,
     /// What stays on the tape.
@@ -152,11 +156,31 @@ impl Flow {
             time.row.iter().for_each(|&(i, p)| pulls[i].push((p, number)));
         }
         let keeps = Keeps::All;
-        let mut flow = Flow { field, controls, tableau, grid, times, series, keeps, pulls };
+        let adaptive = None;
+        let mut flow =
+            Flow { field, controls, tableau, grid, times, adaptive, series, keeps, pulls };
         if flow.tape_rows() > LONG {
             flow.keeps = Keeps::Ends;
         }
         flow
+    }
+
+    /// The flow whose steps are chosen by their error.
+    pub fn adaptive(
+        field: Arc<dyn VectorField>,
+        controls: Controls,
+        tableau: &Tableau<f64>,
+        adaptive: Adaptive,
+    ) -> Flow {
+        let breaks = controls.breaks().map(|b| b.t);
+        let grid = [0.0].into_iter().chain(breaks).chain([controls.horizon]).collect();
+        let adaptive = Some(Arc::new(adaptive));
+        Flow { adaptive, ..Flow::new(field, controls, tableau, grid) }
+    }
+
+    /// The same flow over a grid that is given.
+    pub fn over(&self, grid: Vec<f64>) -> Flow {
+        Flow::new(self.field.clone(), self.controls, &self.tableau, grid)
     }
 
     /// Rows of the state.

@@ -27,6 +27,12 @@ pub enum Stepping {
         /// Steps after which the solver gives up.
         #[serde(default = "default_max_steps")]
         max_steps: usize,
+        /// The first step; by default it is chosen by the size of the state, its slope and their change.
+        #[serde(default)]
+        first_step: Option<f64>,
+        /// Whether each sample takes steps of its own, as if solved alone.
+        #[serde(default)]
+        per_sample: bool,
     },
 }
 
@@ -75,9 +81,7 @@ pub enum GridError {
         after: f64,
     },
     /// There is no grid before the solution is known.
-    #[error(
-        "steps chosen by an error estimate are not there yet; use Fixed(steps: ..) or Grid([..])"
-    )]
+    #[error("steps that are chosen by their error are not known before the solution")]
     Adaptive,
 }
 

@@ -8,11 +8,12 @@ use indexmap::IndexMap;
 use super::{FieldSpec, Method, Model, SpecError};
 use crate::control::Controls;
 use crate::data::{DataError, Dataset, Kind, Schema};
-use crate::field::{FieldError, SymbolicField, named};
+use crate::field::{FieldError, SymbolicField, VectorField, named};
 use crate::loss::Loss;
 use crate::nearest::known;
 use crate::network::{Network, NetworkError, Task};
-use crate::solve::{Flow, Times};
+use crate::solve::adaptive::{self, Adaptive, Control, Implicit, NeedsAdaptive, NoAdjoint, Pair};
+use crate::solve::{Flow, Stepping, Times};
 use crate::tableau::{self, Rational, Tableau};
 
 /// A name that is no loss.
@@ -21,6 +22,11 @@ use crate::tableau::{self, Rational, Tableau};
 struct UnknownLoss {
     name: String,
 }
+
+/// Data without anything to learn.
+#[derive(Debug, thiserror::Error)]
+#[error("initial states are there to be solved from, not learned from; use `kutta solve`")]
+struct NothingToLearn;
 
 impl Model {
     /// Draws or reads the data.
@@ -35,6 +41,8 @@ impl Model {
                 // The rings stand in lists, which have no keys.
                 DataError::Parameter { name: "inner" | "outer" | "count", .. }
                 | DataError::EmptyBin { .. } => "data.classes",
+                // Nor have initial states.
+                DataError::Parameter { name: "states", .. } => "data",
                 DataError::Parameter { name, .. } => &format!("data.{name}"),
                 DataError::Share { .. }
                 | DataError::TooFewToSplit { .. }
@@ -91,14 +99,9 @@ impl Model {
         let features = schema.features.len();
         let loss = Loss::named(&self.loss)
             .ok_or_else(|| self.build_error("loss", UnknownLoss { name: self.loss.clone() }))?;
-        let grid = spec
-            .stepping
-            .grid(spec.horizon)
-            .map_err(|e| self.build_error("network.stepping", e))?;
-        let tableau = self.tableau()?.to_f64();
         let field = self.field(spec.opening.width(features))?;
         let controls = Controls::new(spec.controls, spec.horizon);
-        let flow = Flow::new(Arc::new(field), controls, &tableau, grid);
+        let flow = self.flow(Arc::new(field), controls)?;
         let task = match schema.kind {
             Kind::Classes(n) => Task::Classes(n),
             Kind::Targets(n) => Task::Targets(n),
@@ -116,6 +119,57 @@ impl Model {
             };
             self.build_error(path, error)
         })
+    }
+
+    /// The flow over the grid of the model, or with steps that it will choose.
+    fn flow(&self, field: Arc<dyn VectorField>, controls: Controls) -> Result<Flow, SpecError> {
+        let Stepping::Adaptive { rtol, atol, max_steps, first_step, per_sample } =
+            self.network.stepping
+        else {
+            if let Some(name) = self.implicit().map(Implicit::name) {
+                return Err(self.build_error("network.stepping", NeedsAdaptive { name }));
+            }
+            let tableau = self.tableau()?.to_f64();
+            let grid = self.network.stepping.grid(self.network.horizon);
+            let grid = grid.map_err(|e| self.build_error("network.stepping", e))?;
+            return Ok(Flow::new(field, controls, &tableau, grid));
+        };
+        let control = Control { rtol, atol, max_steps, first_step, per_sample };
+        let (tableau, method) = match self.implicit() {
+            Some(implicit) => (implicit.tableau(), adaptive::Method::Implicit(implicit)),
+            None => {
+                let tableau = self.tableau()?.to_f64();
+                let pair = Pair::new(&tableau);
+                let pair = pair.map_err(|e| self.build_error("network.method", e))?;
+                (tableau, adaptive::Method::Pair(pair))
+            }
+        };
+        Ok(Flow::adaptive(field, controls, &tableau, Adaptive { method, control }))
+    }
+
+    /// The method, if it is one of those that only an adaptive solver has.
+    pub fn implicit(&self) -> Option<Implicit> {
+        match &self.network.method {
+            Method::Named(name) => Implicit::named(name),
+            Method::Tableau(_) => None,
+        }
+    }
+
+    /// Whether there is something to learn, and a gradient to learn it by.
+    ///
+    /// # Errors
+    /// Data that are initial states; a method that solves forward only.
+    pub fn check_trainable(&self) -> Result<(), SpecError> {
+        if self.is_plain() {
+            return Err(self.build_error("data", NothingToLearn));
+        }
+        match self.implicit() {
+            Some(method) => {
+                let name = method.name().to_owned();
+                Err(self.build_error("network.method", NoAdjoint { name }))
+            }
+            None => Ok(()),
+        }
     }
 
     /// What a reader of this model should know though it is no error.

@@ -62,10 +62,12 @@ impl Check<'_> {
             };
             self.model.build_error(path, error)
         })?;
-        if let Stepping::Adaptive { rtol, atol, max_steps } = network.stepping {
-            self.positive("network.stepping.rtol", rtol)?;
-            self.positive("network.stepping.atol", atol)?;
-            self.must(max_steps >= 1, "network.stepping.max_steps", "at least 1", max_steps)?;
+        if let Stepping::Adaptive { rtol, atol, max_steps, first_step, .. } = network.stepping {
+            let at = |key: &str| format!("network.stepping.{key}");
+            self.positive(&at("rtol"), rtol)?;
+            self.positive(&at("atol"), atol)?;
+            self.must(max_steps >= 1, &at("max_steps"), "at least 1", max_steps)?;
+            first_step.map_or(Ok(()), |h| self.positive(&at("first_step"), h))?;
         }
         Ok(())
     }

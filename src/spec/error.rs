@@ -229,7 +229,7 @@ pub enum OverrideProblem {
 pub struct Section(pub String);
 
 impl Section {
-    fn key(&self, key: &str) -> String {
+    pub(super) fn key(&self, key: &str) -> String {
         if self.0.is_empty() { key.to_owned() } else { format!("{}.{key}", self.0) }
     }
 }

@@ -32,6 +32,14 @@ pub(crate) fn neither_name_nor_variant(text: &Text, at: usize) -> SpecError {
     reading.error(at, problem)
 }
 
+/// The error of a key that a section lacks.
+pub(crate) fn missing(text: &Text, section: &str, key: &'static str) -> SpecError {
+    let section = Section(section.to_owned());
+    let example = example(&section, key);
+    let path = section.key(key);
+    SpecError::at(text.place_of(&path), Problem::MissingKey { key, section, example })
+}
+
 struct Reading<'t> {
     text: &'t Text,
     outline: Outline,

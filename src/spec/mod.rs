@@ -11,6 +11,7 @@ mod explain;
 mod outline;
 mod overrides;
 mod place;
+mod plain;
 mod rebase;
 mod template;
 #[cfg(test)]
@@ -121,10 +122,12 @@ struct ModelFile<'s> {
     data: Source,
     #[serde(borrow)]
     network: NetworkFile<'s>,
-    loss: String,
+    #[serde(default)]
+    loss: Option<String>,
     #[serde(default)]
     penalties: Penalties,
-    training: Training,
+    #[serde(default)]
+    training: Option<Training>,
     #[serde(default)]
     seed: u64,
 }
@@ -132,16 +135,18 @@ struct ModelFile<'s> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename = "Network")]
 struct NetworkFile<'s> {
-    opening: Opening,
+    #[serde(default)]
+    opening: Option<Opening>,
     #[serde(borrow)]
     field: &'s RawValue,
-    controls: Basis,
+    #[serde(default)]
+    controls: Option<Basis>,
     horizon: f64,
     #[serde(borrow)]
     method: &'s RawValue,
     stepping: Stepping,
     #[serde(default)]
-    head: Head,
+    head: Option<Head>,
 }
 
 impl Model {
@@ -162,22 +167,30 @@ impl Model {
         let mut text = Text::new(origin, source);
         overrides::apply(&mut text, overrides)?;
         let file: ModelFile = read(&text, 0..text.as_str().len())?;
+        let plain = matches!(file.data, Source::Initial(_));
         let network = Network {
-            opening: file.network.opening,
+            opening: needed(&text, file.network.opening, plain, plain::opening)?,
             field: read_named(&text, file.network.field, |name| FieldSpec::Named {
                 name,
                 constants: IndexMap::new(),
             })?,
-            controls: file.network.controls,
+            controls: needed(&text, file.network.controls, plain, plain::controls)?,
             horizon: file.network.horizon,
             method: read_named(&text, file.network.method, Method::Named)?,
             stepping: file.network.stepping,
-            head: file.network.head,
+            head: file.network.head.unwrap_or(if plain { Head::Identity } else { Head::Linear }),
         };
         let ModelFile { data, loss, penalties, training, seed, .. } = file;
+        let loss = needed(&text, loss, plain, plain::loss)?;
+        let training = needed(&text, training, plain, plain::training)?;
         let model = Model { data, network, loss, penalties, training, seed, text: text.clone() };
         check::check(&model)?;
         Ok(model)
+    }
+
+    /// Whether it is a plain ODE: its data are initial states, and there is nothing to learn.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.data, Source::Initial(_))
     }
 
     /// The file that the model was read from.
@@ -226,6 +239,21 @@ impl Model {
 
     fn error(&self, path: &str, problem: Problem) -> SpecError {
         SpecError::at(self.place(path), problem)
+    }
+}
+
+/// A value that a network has to give, and a plain ODE does not: what it is then stands in [`plain`].
+fn needed<T>(
+    text: &Text,
+    given: Option<T>,
+    plain: bool,
+    otherwise: plain::Otherwise<T>,
+) -> Result<T, SpecError> {
+    let (section, key, value) = otherwise();
+    match given {
+        Some(given) => Ok(given),
+        None if plain => Ok(value),
+        None => Err(explain::missing(text, section, key)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Model files to start from; they are those of the folder `models`.
 
 /// The models by name.
-pub(crate) const TEMPLATES: [(&str, &str); 9] = [
+pub(crate) const TEMPLATES: [(&str, &str); 13] = [
     ("peaks", include_str!("../../models/peaks.ron")),
     ("digits", include_str!("../../models/digits.ron")),
     ("formula", include_str!("../../models/formula.ron")),
@@ -11,6 +11,10 @@ pub(crate) const TEMPLATES: [(&str, &str); 9] = [
     ("rings", include_str!("../../models/rings.ron")),
     ("regression", include_str!("../../models/regression.ron")),
     ("tableau", include_str!("../../models/tableau.ron")),
+    ("van_der_pol", include_str!("../../models/van_der_pol.ron")),
+    ("pendulum", include_str!("../../models/pendulum.ron")),
+    ("lorenz", include_str!("../../models/lorenz.ron")),
+    ("arenstorf", include_str!("../../models/arenstorf.ron")),
 ];
 
 /// The commented model file of that name, or `None` if there is none.

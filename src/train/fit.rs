@@ -1,7 +1,7 @@
 //! The objective of a network on a data set.
 
 use crate::data::{Dataset, Labels, Samples};
-use crate::network::{Engine, Network, Targets, Unfinished};
+use crate::network::{Engine, Halt, Network, Targets, Unfinished};
 
 use super::{Cause, Failure, Objective, Part, Score};
 
@@ -59,11 +59,34 @@ pub fn score(
     engine.score(weights, samples.x.as_ref(), targets(&samples.labels)).map_err(failure)
 }
 
+/// The same network over the grid that its flow chooses for samples, if it chooses one.
+///
+/// # Errors
+/// [`Failure`], where the solver gives up.
+pub fn frozen(
+    network: &Network,
+    weights: &[f64],
+    samples: &Samples,
+) -> Result<Option<Network>, Failure> {
+    Engine::new(network).frozen(weights, samples.x.as_ref()).map_err(failure)
+}
+
 fn failure(unfinished: Unfinished) -> Failure {
-    let Unfinished { sample, broken } = unfinished;
-    let cause = if broken.is_some() { Cause::State } else { Cause::Loss };
-    let (time, stage) = (broken.map(|b| b.t), broken.and_then(|b| b.stage));
-    Failure { time, stage, sample: Some(sample), ..Failure::new(cause) }
+    let Unfinished { sample, broken, halt } = unfinished;
+    let Some(halt) = halt else {
+        let cause = if broken.is_some() { Cause::State } else { Cause::Loss };
+        let (time, stage) = (broken.map(|b| b.t), broken.and_then(|b| b.stage));
+        return Failure { time, stage, sample: Some(sample), ..Failure::new(cause) };
+    };
+    let (cause, stage) = match halt {
+        Halt::NotFinite { stage, .. } => (Cause::State, stage),
+        Halt::TooSmall { .. } => (Cause::StepSize, None),
+        Halt::Steps { steps, .. } => (Cause::Steps { steps }, None),
+        Halt::NoAdjoint(_) => (Cause::NoAdjoint, None),
+        Halt::Newton { .. } | Halt::Solver { .. } => (Cause::Implicit, None),
+    };
+    let sample = halt.sample().map(|_| sample);
+    Failure { time: Some(halt.time()), stage, sample, ..Failure::new(cause) }
 }
 
 impl Objective for Fit<'_> {

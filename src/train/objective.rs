@@ -54,6 +54,17 @@ pub enum Cause {
     State,
     /// The loss is not finite.
     Loss,
+    /// The error asks for steps that do not move the time.
+    StepSize,
+    /// The limit on steps is reached.
+    Steps {
+        /// The limit.
+        steps: usize,
+    },
+    /// The equations of an implicit step have not been solved.
+    Implicit,
+    /// There is no gradient through the steps of the method.
+    NoAdjoint,
     /// An entry of the gradient is not finite.
     Gradient {
         /// Its index in the weight vector.
@@ -89,6 +100,9 @@ impl Failure {
     pub fn remedy(&self) -> &'static str {
         match self.cause {
             Cause::State => "take more steps, another method, or a smaller rate",
+            Cause::Steps { .. } => "raise max_steps, loosen the tolerances, or try a smaller rate",
+            Cause::NoAdjoint => "train with an explicit pair such as \"dopri5\"",
+            Cause::StepSize | Cause::Implicit => "loosen the tolerances, or try a smaller rate",
             _ => "try a smaller rate",
         }
     }
@@ -99,6 +113,10 @@ impl fmt::Display for Failure {
         match self.cause {
             Cause::State => write!(f, "the state is not finite")?,
             Cause::Loss => write!(f, "the loss is not finite")?,
+            Cause::StepSize => write!(f, "the steps become too small to move the time")?,
+            Cause::Steps { steps } => write!(f, "the limit of {steps} steps is reached")?,
+            Cause::NoAdjoint => write!(f, "the method solves forward only")?,
+            Cause::Implicit => write!(f, "the equations of an implicit step are not solved")?,
             Cause::Gradient { parameter } => {
                 write!(f, "the gradient by parameter {parameter} is not finite")?;
             }
