@@ -101,6 +101,7 @@ pub mod network;
 pub mod report;
 pub mod solve;
 pub mod spec;
+pub mod spectrum;
 pub mod tableau;
 pub mod train;
 pub mod weights;

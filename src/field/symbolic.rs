@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::{
-    At, Call, FieldFile, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Work, Workspace,
+    At, Call, FieldFile, Function, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Work, Workspace,
 };
 use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Memory};
 use crate::nearest::known;
@@ -179,6 +179,10 @@ impl VectorField for SymbolicField {
 
     fn gather(&self, at: At<'_>, sums: &[f64], gradient: &mut [f64], ws: &mut Workspace) {
         self.kernel.gather(at.t, at.prepared, sums, gradient, ws);
+    }
+
+    fn layer(&self) -> Option<Function> {
+        self.kernel.layer()
     }
 
     fn work(&self, call: Call) -> Option<Work> {
