@@ -6,13 +6,23 @@
 //!
 //! [`along`] shows the Jacobians along a flow in pieces that fit memory, [`spectrum`] has their eigenvalues.
 
+mod accuracy;
+pub mod advice;
 mod along;
+mod cheapest;
 mod eigen;
+mod ray;
 mod structure;
 mod study;
 mod walk;
 
+pub use accuracy::{Limit, Tolerance, error};
 pub use along::{Frame, When, along};
+pub use cheapest::grid;
 pub use eigen::{Failed, Room, eigenvalues};
+pub use ray::Region;
 pub use structure::DampedSkew;
 pub use study::{Damped, Lost, Spectrum, spectrum};
+
+#[cfg(test)]
+mod tests;

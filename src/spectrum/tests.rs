@@ -1,0 +1,301 @@
+use std::sync::Arc;
+
+use faer::{Mat, MatRef};
+use indexmap::IndexMap;
+use num_complex::Complex64;
+
+use super::advice::{Method, Mode, advise, modes};
+use super::*;
+use crate::control::{Basis, Controls};
+use crate::field::{FieldFile, Size, SymbolicField, VectorField, WeightShape, named};
+use crate::solve::{Flow, Stepping};
+use crate::tableau;
+
+pub(super) const HORIZON: f64 = 2.0;
+
+/// A flow over equal steps of rk4.
+pub(super) fn flow(field: SymbolicField, basis: Basis, steps: usize) -> Flow {
+    let method = tableau::named("rk4").unwrap().to_f64();
+    let grid = Stepping::Fixed { steps }.grid(HORIZON).unwrap();
+    Flow::new(Arc::new(field), Controls::new(basis, HORIZON), &method, grid)
+}
+
+/// A field by its formula: blocks, weights, right-hand sides.
+pub(super) fn formula(
+    width: usize,
+    state: &[(&str, usize)],
+    weights: &[(&str, WeightShape)],
+    rhs: &[(&str, &str)],
+) -> SymbolicField {
+    let own = |name: &str| name.to_owned();
+    let file = FieldFile {
+        state: state.iter().map(|(name, rows)| (own(name), Size::Number(*rows))).collect(),
+        weights: weights.iter().map(|(name, shape)| (own(name), shape.clone())).collect(),
+        constants: IndexMap::new(),
+        rhs: rhs.iter().map(|(name, text)| (own(name), own(text))).collect(),
+        ..named("resnet").unwrap().clone()
+    };
+    SymbolicField::new(&file, width, &IndexMap::new()).unwrap()
+}
+
+/// y' = A y
+pub(super) fn linear(width: usize) -> Flow {
+    let shape = WeightShape::Matrix(Size::Number(width), Size::Number(width));
+    flow(formula(width, &[("y", width)], &[("A", shape)], &[("y", "A*y")]), Basis::Constant, 4)
+}
+
+/// A field of the catalogue.
+pub(super) fn catalogued(name: &str, width: usize, basis: Basis, steps: usize) -> Flow {
+    flow(SymbolicField::new(named(name).unwrap(), width, &IndexMap::new()).unwrap(), basis, steps)
+}
+
+pub(super) fn numbers(length: usize, scale: f64) -> Vec<f64> {
+    (0..length).map(|i| scale * (1.0 + i as f64 * 0.7).sin()).collect()
+}
+
+/// A matrix with these eigenvalues (those with Im > 0 with their conjugates), and not normal.
+fn with_eigenvalues(values: &[Complex64]) -> Mat<f64> {
+    let width = values.iter().map(|v| if v.im > 0.0 { 2 } else { 1 }).sum();
+    let mut blocks = Mat::zeros(width, width);
+    let mut at = 0;
+    for value in values {
+        blocks[(at, at)] = value.re;
+        if value.im > 0.0 {
+            (blocks[(at + 1, at + 1)], blocks[(at, at + 1)]) = (value.re, value.im);
+            blocks[(at + 1, at)] = -value.im;
+            at += 1;
+        }
+        at += 1;
+    }
+    let basis = Mat::from_fn(width, width, |i, j| {
+        f64::from(i == j) + 0.3 * (1.3 + (i * width + j) as f64 * 1.7).sin() / width as f64
+    });
+    let inverse = faer::linalg::solvers::DenseSolveCore::inverse(&basis.partial_piv_lu());
+    &basis * blocks * inverse
+}
+
+fn columns(matrix: &Mat<f64>) -> Vec<f64> {
+    matrix.col_iter().flat_map(|column| column.iter().copied().collect::<Vec<_>>()).collect()
+}
+
+/// R(hJ), by Horner's rule.
+fn power(polynomial: &[f64], h: f64, j: &Mat<f64>) -> Mat<f64> {
+    let n = j.nrows();
+    polynomial.iter().rev().fold(Mat::zeros(n, n), |sum, c| {
+        let scaled = faer::Scale(h) * j;
+        &sum * scaled + faer::Scale(*c) * Mat::<f64>::identity(n, n)
+    })
+}
+
+fn radius(matrix: &Mat<f64>) -> f64 {
+    matrix.eigenvalues().unwrap().iter().map(|v| v.norm()).fold(0.0, f64::max)
+}
+
+const TOLERANCE: Tolerance = Tolerance { growth: 0.01, error: 0.01 };
+
+/// The modes of a linear field, by the whole way from the formula.
+fn modes_of(matrix: &Mat<f64>) -> (Spectrum, Vec<Vec<Mode>>) {
+    let flow = linear(matrix.nrows());
+    let entries = numbers(matrix.nrows() * 2, 1.0);
+    let spectrum = spectrum(&flow, &columns(matrix), &entries, When::Steps, |_| true);
+    assert!(spectrum.lost.is_empty());
+    let modes = modes(&spectrum);
+    (spectrum, modes)
+}
+
+/// The advice held against the truth: whether the powers of R(hJ) decay.
+#[test]
+fn just_below_the_advised_step_powers_decay_and_just_above_they_grow() {
+    let mut held = 0;
+    for k in 0..4 {
+        let angle = |i: usize| 0.1 + 1.3 * ((i + 3 * k) as f64 * 0.77).sin().powi(2);
+        let values: Vec<Complex64> = (0..4)
+            .map(|i| {
+                let re = -(1.0 + i as f64) * angle(i).sin().max(0.1);
+                Complex64::new(re, (1.0 + i as f64) * angle(i).cos() * f64::from((i + k) % 3 != 0))
+            })
+            .collect();
+        assert!(values.iter().all(|v| v.re <= -0.099 * v.norm()));
+        let matrix = with_eigenvalues(&values);
+        let (_, modes) = modes_of(&matrix);
+        for method in Method::catalogue() {
+            let advice = advise(&method, &modes, HORIZON, TOLERANCE);
+            let binding = advice.shares[2].limits.stable.unwrap();
+            let polynomial = &method.region.polynomial;
+            let size = |share: f64| radius(&power(polynomial, share * binding.step, &matrix));
+            assert!(size(0.99) < 1.0, "{} {k}: {}", method.name, size(0.99));
+            // A boundary that is only touched, or left for less than a hundredth, is not transversal.
+            let margin = |share: f64| {
+                let z = binding.mode.lambda * binding.step * share;
+                crate::tableau::evaluate(polynomial, z).norm()
+            };
+            if margin(1.01) > 1.0 {
+                held += 1;
+                assert!(size(1.01) > 1.0, "{} {k}: {}", method.name, size(1.01));
+            }
+        }
+    }
+    assert!(held > 180, "{held} transversal exits");
+}
+
+/// For skew fields what counts is the imaginary interval, or there is no step.
+#[test]
+fn skew_fields_are_advised_the_imaginary_interval() {
+    let w = [0.3, 1.7, 3.1];
+    let plane = with_eigenvalues(&w.map(|w| Complex64::new(0.0, w)));
+    // A skew matrix with the same eigenvalues: blocks in an orthonormal basis.
+    let q = Mat::from_fn(6, 6, |i, j| (1.0 + (i * 6 + j) as f64).sin());
+    let q = q.qr().compute_Q();
+    let blocks = Mat::from_fn(6, 6, |i, j| match (i / 2 == j / 2, i as i64 - j as i64) {
+        (true, 1) => -w[i / 2],
+        (true, -1) => w[i / 2],
+        _ => 0.0,
+    });
+    let skew = &q * blocks * q.transpose();
+    assert_eq!(plane.nrows(), 6);
+    let (_, modes) = modes_of(&skew);
+    for name in tableau::samples() {
+        let tableau = tableau::named(&name).unwrap();
+        let interval = tableau.measures().main.imaginary;
+        let advice = advise(&Method::new(&name, &tableau), &modes, HORIZON, TOLERANCE);
+        let step = advice.shares[2].limits.stable.unwrap().step;
+        let due = interval.limit() / 3.1;
+        assert!((step - due).abs() <= 1e-9 * due, "{name}: {step} {due}");
+    }
+    let rk4 = Method::new("rk4", &tableau::named("rk4").unwrap());
+    let step = advise(&rk4, &modes, HORIZON, TOLERANCE).shares[2].limits.stable.unwrap().step;
+    assert!((step - 8f64.sqrt() / 3.1).abs() < 1e-12);
+}
+
+/// Re lambda = -g: Euler needs h <= 2 g / (g^2 + w^2).
+#[test]
+fn the_linear_limit_of_an_antisymmetric_network_with_damping() {
+    let (g, w) = (0.1, 2.3);
+    let matrix = Mat::from_fn(2, 2, |i, j| match (i, j) {
+        (0, 1) => w,
+        (1, 0) => -w,
+        _ => -g,
+    });
+    let (_, modes) = modes_of(&matrix);
+    let euler = Method::new("euler", &tableau::named("euler").unwrap());
+    let step = advise(&euler, &modes, HORIZON, TOLERANCE).shares[2].limits.stable.unwrap().step;
+    let due = 2.0 * g / (g * g + w * w);
+    assert!((step / due - 1.0).abs() < 1e-12, "{step} {due}");
+}
+
+/// |J v - lambda v| is small for some unit v: the smallest singular value of J - lambda I.
+#[test]
+fn eigenvalues_make_the_shifted_jacobian_singular() {
+    for (name, width) in [("resnet", 16), ("two_layer", 9), ("hamiltonian", 12), ("parabolic", 7)] {
+        let flow = catalogued(name, width, Basis::PiecewiseLinear { nodes: 5 }, 4);
+        let theta = numbers(flow.n_parameters(), 0.8);
+        let entries = numbers(width * 5, 1.0);
+        let mut all = Vec::new();
+        along(&flow, &theta, &entries, When::Steps, |frame| {
+            all.extend_from_slice(frame.jacobians);
+            true
+        });
+        let spectrum = spectrum(&flow, &theta, &entries, When::Steps, |_| true);
+        assert_eq!(spectrum.times.len(), 5);
+        for (k, matrix) in all.chunks_exact(width * width).enumerate() {
+            let matrix = MatRef::from_column_major_slice(matrix, width, width);
+            let norm = matrix.norm_l2();
+            for value in spectrum.of(k / 5, k % 5) {
+                let shifted = Mat::from_fn(width, width, |i, j| {
+                    Complex64::new(matrix[(i, j)], 0.0) - if i == j { *value } else { 0.0.into() }
+                });
+                let least = *shifted.singular_values().unwrap().last().unwrap();
+                assert!(least <= 1e-13 * norm, "{name} {k}: {least:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bounds_of_a_damped_antisymmetric_network_hold() {
+    for (g, basis) in [(0.0, Basis::Constant), (0.3, Basis::PiecewiseLinear { nodes: 3 })] {
+        let constants = IndexMap::from([("g".to_owned(), g)]);
+        let field = SymbolicField::new(named("antisymmetric").unwrap(), 6, &constants).unwrap();
+        let flow = flow(field, basis, 3);
+        let theta = numbers(flow.n_parameters(), 0.9);
+        let entries = numbers(6 * 7, 1.3);
+        let mut plain = Vec::new();
+        let mut room = Room::default();
+        along(&flow, &theta, &entries, When::Stages, |frame| {
+            let mut values = vec![Complex64::default(); frame.states.len()];
+            assert!(eigenvalues(6, frame.jacobians, &mut room, &mut values).is_empty());
+            plain.extend(values);
+            true
+        });
+        let spectrum = spectrum(&flow, &theta, &entries, When::Stages, |_| true);
+        let damped = spectrum.damped.as_ref().unwrap();
+        assert!(damped.g.iter().all(|found| (found - g).abs() < 1e-13), "{:?}", damped.g);
+        let both = spectrum.values.chunks_exact(6).zip(plain.chunks_exact(6)).zip(&damped.bounds);
+        for ((ours, plain), [low, high]) in both {
+            assert!(-g <= *low && low <= high && *high <= 0.0);
+            for value in plain {
+                // What the bounds say is true of eigenvalues that know nothing of them.
+                assert!(low - 1e-13 <= value.re && value.re <= high + 1e-13);
+                let near = ours.iter().map(|v| (v - value).norm()).fold(f64::INFINITY, f64::min);
+                assert!(near < 1e-12, "{value} {ours:?}");
+            }
+            assert!(g > 0.0 || ours.iter().all(|value| value.re == 0.0));
+        }
+    }
+}
+
+#[test]
+fn other_formulas_have_no_damping_shown() {
+    for name in ["resnet", "two_layer", "hamiltonian", "parabolic", "relu_resnet"] {
+        let flow = catalogued(name, 6, Basis::Constant, 2);
+        let theta = numbers(flow.n_parameters(), 0.9);
+        let spectrum = spectrum(&flow, &theta, &numbers(6, 1.0), When::Steps, |_| true);
+        assert!(spectrum.damped.is_none(), "{name}");
+    }
+    let layer = |name: &str| catalogued(name, 6, Basis::Constant, 2).field.layer();
+    assert_eq!(layer("resnet"), Some(crate::expr::Function::Tanh));
+    assert_eq!((layer("two_layer"), layer("parabolic")), (None, None));
+    let bent = formula(2, &[("y", 2)], &[], &[("y", "tanh(y .* y)")]);
+    assert_eq!(bent.layer(), None);
+}
+
+/// The states between steps are those of the same method, and times do not depend on how samples are cut.
+#[test]
+fn a_grid_of_the_times_of_the_steps_has_their_jacobians() {
+    let flow = catalogued("resnet", 5, Basis::PiecewiseLinear { nodes: 5 }, 4);
+    let theta = numbers(flow.n_parameters(), 0.8);
+    let entries = numbers(5 * 6, 1.0);
+    let of = |when| spectrum(&flow, &theta, &entries, when, |_| true);
+    let (steps, grid, finer) = (of(When::Steps), of(When::Grid(5)), of(When::Grid(9)));
+    assert_eq!((&steps.values, &steps.times), (&grid.values, &grid.times));
+    for time in 0..5 {
+        assert_eq!(steps.of(time, 3), finer.of(2 * time, 3));
+    }
+    assert_eq!(When::Stages.times(&flow).len(), 16);
+    assert_eq!(When::Stages.steps(&flow), vec![0.5; 16]);
+    let stages = of(When::Stages);
+    assert_eq!(stages.of(4, 2), steps.of(1, 2));
+}
+
+/// A Jacobian that is lost is named, and the others go on.
+#[test]
+fn a_jacobian_that_is_not_finite_is_named() {
+    let field = formula(2, &[("y", 2)], &[], &[("y", "sqrt(y) - y")]);
+    let flow = flow(field, Basis::Constant, 2);
+    let entries = [1.0, 2.0, 0.0, 1.0, 3.0, 4.0];
+    let spectrum = spectrum(&flow, &[], &entries, When::Steps, |_| true);
+    assert_eq!(spectrum.lost[0].to_string(), "the Jacobian at time 0, sample 1 is not finite");
+    assert!(spectrum.lost.iter().all(|lost| lost.sample == 1));
+    assert!(spectrum.of(0, 1).iter().all(|v| v.re.is_nan()));
+    assert!([0, 2].iter().all(|s| spectrum.of(2, *s).iter().all(|v| v.is_finite())));
+    assert_eq!(modes(&spectrum)[1].iter().filter(|mode| mode.time == 0).count(), 0);
+}
+
+#[test]
+fn a_state_of_one_number_has_its_slope() {
+    let flow = catalogued("resnet", 1, Basis::Constant, 2);
+    let spectrum = spectrum(&flow, &[0.7, 0.1], &[0.4], When::Steps, |_| true);
+    let slope = 0.7 * (1.0 - (0.7f64 * 0.4 + 0.1).tanh().powi(2));
+    assert!((spectrum.of(0, 0)[0].re - slope).abs() < 1e-15);
+    assert_eq!(spectrum.of(0, 0)[0].im, 0.0);
+}
