@@ -123,12 +123,22 @@ impl Ray<'_> {
         let mut margins = [f64::NEG_INFINITY; 2];
         for k in 1..=POINTS {
             let (r, margin) = (at(k), self.margin(at(k)));
-            if start.is_some() && margin <= 0.0 && margins[1] > margin && margins[1] > margins[0] {
-                // Between three points inside the margin has a maximum, which may lie outside.
-                let top = self.top(before[0], r);
-                if self.margin(top) > 4.0 * f64::EPSILON {
-                    intervals.extend(start.map(|start| [start, self.boundary(before[0], top)]));
-                    start = Some(self.boundary(r, top));
+            // Of three points on one side the middle one may be near a part of the ray on the other side.
+            let side = if start.is_some() { 1.0 } else { -1.0 };
+            let nearest = side * margins[1] > side * margin && side * margins[1] > side * margins[0];
+            if nearest && (margin <= 0.0) == start.is_some() {
+                let top = self.top(before[0], r, side);
+                if side * self.margin(top) > 4.0 * f64::EPSILON {
+                    match start {
+                        Some(begin) => {
+                            intervals.push([begin, self.boundary(before[0], top)]);
+                            start = Some(self.boundary(r, top));
+                        }
+                        None => intervals.push([
+                            self.boundary(top, before[0]),
+                            self.boundary(top, r),
+                        ]),
+                    }
                 }
             }
             if (margin <= 0.0) != start.is_some() {
@@ -156,12 +166,12 @@ impl Ray<'_> {
         bisect(inside, outside, |r| if r == 0.0 { true } else { self.margin(r) <= 0.0 })
     }
 
-    /// Where the margin is largest, by the golden section.
-    fn top(&self, mut low: f64, mut high: f64) -> f64 {
+    /// Where the margin, times the sign, is largest, by the golden section.
+    fn top(&self, mut low: f64, mut high: f64, sign: f64) -> f64 {
         let share = 0.5 * (5f64.sqrt() - 1.0);
         for _ in 0..HALVINGS {
             let (left, right) = (high - share * (high - low), low + share * (high - low));
-            match self.margin(left) < self.margin(right) {
+            match sign * self.margin(left) < sign * self.margin(right) {
                 true => low = left,
                 false => high = right,
             }
@@ -208,7 +218,10 @@ mod tests {
                 let due = exact.limit();
                 assert!((exit - due).abs() <= 1e-7 * due, "{name} {direction}: {exit} {due}");
                 let found = region.intervals(direction);
-                assert_eq!(found.len(), exact.0.len(), "{name} {direction}: {found:?} {exact:?}");
+                // Farther out the value of R is rounding.
+                let inside = exact.0.iter().filter(|[_, end]| *end < region.reach).count();
+                assert_eq!(found.len(), inside, "{name} {direction}: {found:?} {exact:?}");
+                assert!(exact.0.iter().skip(1).all(|[from, to]| to - from < 1.0 || inside > 1));
                 for (found, due) in found.iter().flatten().zip(exact.0.iter().flatten()) {
                     assert!((found - due).abs() <= 1e-6 * due, "{name}: {found} {due}");
                 }

@@ -299,3 +299,89 @@ fn a_state_of_one_number_has_its_slope() {
     assert!((spectrum.of(0, 0)[0].re - slope).abs() < 1e-15);
     assert_eq!(spectrum.of(0, 0)[0].im, 0.0);
 }
+
+/// y' = A y has the propagator e^(TA); the exponents add up to the trace.
+#[test]
+fn the_propagator_of_a_linear_field_is_the_exponential() {
+    let matrix = with_eigenvalues(&[Complex64::new(-0.3, 1.1), Complex64::new(-0.9, 0.0)]);
+    let flow = linear(3);
+    let found = propagators(&flow, &columns(&matrix), &[0.3, 0.2, -0.5], || {}).unwrap();
+    let found = found[0].as_ref().unwrap();
+    let exponential = (1..40).fold(
+        (Mat::<f64>::identity(3, 3), Mat::<f64>::identity(3, 3)),
+        |(sum, term), k| {
+            let term = &term * &matrix * faer::Scale(HORIZON / f64::from(k));
+            (&sum + &term, term)
+        },
+    );
+    let due = exponential.0.singular_values().unwrap();
+    assert!(found.converged.iter().zip(&due).all(|(a, b)| (a / b - 1.0).abs() < 1e-11));
+    assert!(found.uncertainty < 1e-9 && found.difference > 1e-6 && found.difference < 1e-2);
+    // det P is the product of det R(hA): four steps of 0.5.
+    let step = power(&flow.tableau.stability_polynomial(), 0.5, &matrix);
+    let sum: f64 = found.exponents.iter().sum();
+    assert!((sum - 4.0 * step.determinant().abs().ln() / HORIZON).abs() < 1e-12);
+    let product = &step * &step * &step * &step;
+    let due = product.singular_values().unwrap();
+    assert!(found.discrete.iter().zip(&due).all(|(a, b)| (a / b - 1.0).abs() < 1e-12));
+}
+
+/// A(t) of Markus and Yamabe: Re lambda = -1/4 at all times, and a solution e^(t/2) (-cos t, sin t).
+#[test]
+fn frozen_eigenvalues_of_markus_and_yamabe_mislead() {
+    let field = formula(
+        2,
+        &[("a", 1), ("b", 1)],
+        &[],
+        &[
+            ("a", "(1.5*cos(t)^2 - 1)*a + (1 - 1.5*sin(t)*cos(t))*b"),
+            ("b", "(-1 - 1.5*sin(t)*cos(t))*a + (1.5*sin(t)^2 - 1)*b"),
+        ],
+    );
+    let method = tableau::named("rk4").unwrap().to_f64();
+    let horizon = 10.0;
+    let grid = Stepping::Fixed { steps: 100 }.grid(horizon).unwrap();
+    let controls = Controls::new(Basis::Constant, horizon);
+    let flow = Flow::new(Arc::new(field), controls, &method, grid);
+    let mut condition: f64 = 1.0;
+    along(&flow, &[], &[-1.0, 0.0], When::Steps, |frame| {
+        let matrix = MatRef::from_column_major_slice(frame.jacobians, 2, 2);
+        condition = condition.max(Normality::of(matrix).unwrap().condition);
+        true
+    });
+    let spectrum = spectrum(&flow, &[], &[-1.0, 0.0], When::Steps, |_| true);
+    assert!(spectrum.values.iter().all(|value| (value.re + 0.25).abs() < 1e-12));
+    let found = propagators(&flow, &[], &[-1.0, 0.0], || {}).unwrap();
+    let propagator = found[0].as_ref().unwrap();
+    let abscissas: Vec<f64> = (0..101).map(|time| spectrum.of(time, 0)[0].re).collect();
+    let frozen = Frozen::of(&spectrum.times, &abscissas, condition, propagator);
+    assert!((frozen.exponent + 2.5).abs() < 1e-10 && frozen.misleads(), "{frozen:?}");
+    assert!((propagator.converged[0] / 5f64.exp() - 1.0).abs() < 1e-9);
+    // The other solution decays like e^(-t).
+    assert!((propagator.converged[1] / (-10f64).exp() - 1.0).abs() < 1e-6);
+    assert!((propagator.exponents[0] - 0.5).abs() < 0.02, "{:?}", propagator.exponents);
+    // Where the Jacobian does not change, they do not.
+    let still = with_eigenvalues(&[Complex64::new(-0.25, 0.66)]);
+    let flow = linear(2);
+    let found = propagators(&flow, &columns(&still), &[1.0, 0.0], || {}).unwrap();
+    let condition = Normality::of(still.as_ref()).unwrap().condition;
+    let frozen = Frozen::of(&[0.0, 2.0], &[-0.25; 2], condition, found[0].as_ref().unwrap());
+    assert!(!frozen.misleads());
+}
+
+/// At T w = 50: cash_karp, with no imaginary interval, is usable to 0.98; rk4, stable to 2.83, is right to 1 % only
+/// to 0.4.
+#[test]
+fn stability_alone_ranks_methods_backwards_on_oscillations() {
+    let lambda = Complex64::new(0.0, 50.0 / HORIZON);
+    let modes = vec![vec![Mode { lambda, time: 0, sample: 0 }]];
+    let of = |name: &str| {
+        let method = Method::new(name, &tableau::named(name).unwrap());
+        let limits = advise(&method, &modes, HORIZON, TOLERANCE).shares[2].limits;
+        [limits.stable, limits.accurate].map(|limit| limit.unwrap().step * lambda.im)
+    };
+    let [stable, accurate] = of("rk4");
+    assert!((stable - 2.828).abs() < 1e-3 && (0.38..0.41).contains(&accurate), "{accurate}");
+    let [stable, accurate] = of("cash_karp");
+    assert!(stable == 0.0 && (0.6..1.0).contains(&accurate), "{accurate}");
+}
