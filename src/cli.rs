@@ -61,6 +61,11 @@ pub enum Verb {
         #[command(subcommand)]
         verb: FieldVerb,
     },
+    /// Methods: proved, measured, drawn and compared
+    Tableau {
+        #[command(subcommand)]
+        verb: TableauVerb,
+    },
     /// Write a commented model file to start from
     New(New),
     /// Everything that can be known of models without training
@@ -159,6 +164,122 @@ pub enum FieldVerb {
         #[arg(long = "set", value_name = "KEY=VALUE")]
         set: Vec<String>,
     },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum TableauVerb {
+    /// The methods of the catalogue with their measures
+    List(TableauList),
+    /// All that is known of a method
+    ///
+    /// Coefficients exactly, the proof of its order, stability, strong stability, contractivity,
+    /// errors. Intervals per evaluation count a last stage that is the first of the next step once.
+    Show {
+        /// A name of the catalogue or a tableau file (RON)
+        method: String,
+    },
+    /// Whether the claims of a tableau file are true: order, embedded_order, c
+    ///
+    /// Exit code 1 if one is false, 2 if the file is no tableau.
+    Check {
+        /// A tableau file (RON)
+        file: PathBuf,
+    },
+    /// Draw regions of stability
+    Region(TableauRegion),
+    /// Methods side by side, and what accuracy costs with them on three known problems
+    ///
+    /// The problems are A3, B5 and D3 of DETEST (Hull, Enright, Fellen and Sedgwick 1972) on
+    /// [0, 20], solved with equal steps; errors are relative ones at the end. In the table, the
+    /// evaluations of f that an error of 1e-6 takes, where it is reached.
+    Compare(TableauCompare),
+    /// A method in another language, with exact coefficients
+    Export(TableauExport),
+}
+
+#[derive(Args, Debug)]
+pub struct TableauList {
+    /// Methods of this order alone
+    #[arg(long, value_name = "P")]
+    pub order: Option<usize>,
+    /// Methods of so many stages alone
+    #[arg(long, value_name = "S")]
+    pub stages: Option<usize>,
+    /// The largest first (of error constants the smallest)
+    #[arg(long, value_enum, value_name = "BY")]
+    pub sort: Option<SortBy>,
+}
+
+/// What `tableau list` sorts by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    Name,
+    Order,
+    Stages,
+    /// The real interval per evaluation
+    Real,
+    /// The imaginary interval per evaluation
+    Imaginary,
+    /// The SSP coefficient per evaluation
+    Ssp,
+    /// The principal error norm
+    Error,
+}
+
+#[derive(Args, Debug)]
+pub struct TableauRegion {
+    /// Names of the catalogue or tableau files (RON)
+    #[arg(required = true)]
+    pub methods: Vec<String>,
+    /// Where to draw them: SVG, PNG, or CSV for the boundaries
+    #[arg(long, value_name = "FILE", default_value = "region.svg")]
+    pub out: PathBuf,
+    /// Eigenvalues to lay over the regions: an array of complex or real numbers
+    #[arg(long, value_name = "FILE.npy")]
+    pub spectrum: Option<PathBuf>,
+    /// The step h by which eigenvalues are multiplied
+    #[arg(long, value_name = "H", requires = "spectrum", default_value_t = 1.0)]
+    pub step: f64,
+    /// Points of the grid along an edge
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub points: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct TableauCompare {
+    /// Names of the catalogue or tableau files (RON)
+    #[arg(required = true)]
+    pub methods: Vec<String>,
+    /// Where to draw the work-precision diagram: SVG, PNG, or CSV for its numbers
+    #[arg(long, value_name = "FILE", default_value = "compare.svg")]
+    pub out: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct TableauExport {
+    /// A name of the catalogue or a tableau file (RON)
+    pub method: String,
+    /// The language
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Where to write it (default: stdout)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// The languages of `tableau export`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A tableau file, read back to the same method
+    Ron,
+    /// Coefficients as exact texts
+    Json,
+    /// The tableau as it is printed in books: c and a row by row, then b and b_hat
+    Csv,
+    /// Arrays of Rational{BigInt}
+    Julia,
+    /// Lists of fractions.Fraction
+    Python,
 }
 
 #[derive(Args, Debug)]

@@ -13,6 +13,7 @@ mod output;
 mod predict;
 mod run_folder;
 mod scores;
+mod tableau;
 mod train;
 
 use std::error::Error;
@@ -88,6 +89,7 @@ pub fn run(cli: Cli) -> Result<(), Refusal> {
         Verb::Field { verb: FieldVerb::Show { field, width, set } } => {
             field::show(&field, width, &set, &output)
         }
+        Verb::Tableau { verb } => tableau::run(&verb, &output),
         Verb::New(args) => new::run(&args, &output),
         Verb::Check(args) => check::run(&args, &output),
         Verb::Data(args) => data::run(&args, &output),

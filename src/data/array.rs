@@ -105,6 +105,30 @@ const NPY_MAGIC: &[u8] = b"\x93NUMPY";
 /// What follows the magic: version, length of the header, the header (a Python dictionary), the
 /// entries (NumPy Enhancement Proposal 1).
 fn npy(bytes: &[u8], place: String) -> Result<Array, DataError> {
+    npy_of(bytes, place, false)
+}
+
+/// All numbers of a `.npy` array of complex or real ones, as real and imaginary parts.
+///
+/// # Errors
+/// [`DataError`]: a file that cannot be read, is no such array, or holds numbers that are not finite.
+pub fn complex_numbers(path: &Path) -> Result<Vec<[f64; 2]>, DataError> {
+    let bytes = open::read(path)?;
+    let place = path.display().to_string();
+    let Some(rest) = bytes.strip_prefix(NPY_MAGIC) else {
+        let expected = "a NumPy array";
+        return Err(DataError::Format { place, expected, remedy: "save it with numpy.save" });
+    };
+    let array = npy_of(rest, place.clone(), true)?;
+    if let Some(at) = array.values.iter().position(|v| !v.is_finite()) {
+        let value = array.values[at];
+        return Err(DataError::NotFinite { place: format!("{place}, part {at} (from 0)"), value });
+    }
+    Ok(array.values.chunks_exact(2).map(|parts| [parts[0], parts[1]]).collect())
+}
+
+/// An array of real numbers, or of numbers as pairs of their parts, which are one more axis.
+fn npy_of(bytes: &[u8], place: String, pairs: bool) -> Result<Array, DataError> {
     let Some((text, data)) = npy_header(bytes) else {
         return Err(damaged_header(place));
     };
@@ -113,16 +137,28 @@ fn npy(bytes: &[u8], place: String) -> Result<Array, DataError> {
     else {
         return Err(damaged_header(place));
     };
-    let Some(shape) = npy_shape(shape) else {
+    let Some(mut shape) = npy_shape(shape) else {
         return Err(damaged_header(place));
     };
+    // Both halves of a complex number are floats of half its size.
+    let halves = [("<c16", "'<f8'"), (">c16", "'>f8'"), ("<c8", "'<f4'"), (">c8", "'>f4'")];
+    let halves = halves.into_iter().find(|(whole, _)| pairs && descr[1..].starts_with(whole));
+    let descr = halves.map_or(descr, |(_, half)| half);
+    if halves.is_some() {
+        shape.push(2);
+    }
     let Some(element) = Element::from_descr(descr) else {
         let found = descr.split(['\n', '}']).next().unwrap_or_default().trim().to_owned();
         let expected = "real and integer numbers (f4, f8, i1 to i8, u1 to u8, bool)";
         return Err(DataError::ElementType { place, found, expected });
     };
     let mut values = element.decode(exactly(data, &shape, element.size, &place)?);
-    if fortran.starts_with("True") {
+    if pairs {
+        // Their order does not matter; in both orders of the axes the parts are neighbours.
+        if halves.is_none() {
+            values = values.into_iter().flat_map(|re| [re, 0.0]).collect();
+        }
+    } else if fortran.starts_with("True") {
         values = c_order(&values, &shape);
     }
     Ok(Array { place, shape, values })

@@ -19,6 +19,7 @@ mod split;
 mod standardise;
 mod write;
 
+pub use array::complex_numbers;
 pub use error::DataError;
 pub use file::{Features, read_features};
 pub use source::{Column, Ring, Source, Validation};

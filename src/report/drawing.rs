@@ -84,6 +84,13 @@ impl Drawing {
         self.shapes.push(Shape::Path { points, colour, width });
     }
 
+    /// A filled polygon; fewer than three corners are nothing.
+    pub(super) fn polygon(&mut self, points: Vec<Place>, colour: Colour) {
+        if points.len() > 2 {
+            self.shapes.push(Shape::Polygon { points, colour });
+        }
+    }
+
     pub(super) fn axis_line(&mut self, from: Place, to: Place) {
         self.path(vec![from, to], AXIS, 1.0);
     }

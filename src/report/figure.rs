@@ -51,6 +51,13 @@ pub enum Layer {
         outlined: bool,
     },
     Cells(Cells),
+    /// Closed curves without holes, filled.
+    Areas {
+        curves: Vec<Vec<[f64; 2]>>,
+        colour: Colour,
+    },
+    /// Thin lines where x or y is 0.
+    Origin,
     Notes(Vec<Note>),
 }
 

@@ -3,7 +3,7 @@
 use super::drawing::{Align, Drawing, Place};
 use super::figure::{Cells, Layer};
 use super::layout::Span;
-use super::palette::{Colour, Marker};
+use super::palette::{AXIS, Colour, Marker};
 
 pub(super) const LINE_WIDTH: f64 = 1.75;
 
@@ -59,6 +59,13 @@ impl Frame<'_> {
                 }
             }
             Layer::Cells(cells) => self.cells(drawing, cells),
+            Layer::Areas { curves, colour } => {
+                for curve in curves {
+                    let places = curve.iter().filter_map(|&p| self.place(p)).collect();
+                    drawing.polygon(self.cut(places), *colour);
+                }
+            }
+            Layer::Origin => self.origin(drawing),
             Layer::Notes(notes) => {
                 for note in notes {
                     if let Some((x, y)) = self.place(note.at).filter(|&p| self.holds(p)) {
@@ -72,6 +79,51 @@ impl Frame<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The part of a polygon between the axes (Sutherland and Hodgman, 1974).
+    fn cut(&self, mut polygon: Vec<Place>) -> Vec<Place> {
+        let (left, top) = self.corner;
+        let (right, bottom) = (left + self.size.0, top + self.size.1);
+        // How far inside each edge a place is.
+        let edges: [&dyn Fn(Place) -> f64; 4] =
+            [&|p| p.0 - left, &|p| right - p.0, &|p| p.1 - top, &|p| bottom - p.1];
+        for inside in edges {
+            if polygon.iter().all(|&p| inside(p) >= 0.0) {
+                continue;
+            }
+            let mut kept = Vec::with_capacity(polygon.len() + 4);
+            let mut before = polygon.last().copied();
+            for &p in &polygon {
+                if let Some(q) = before {
+                    let (from, to) = (inside(q), inside(p));
+                    if (from >= 0.0) != (to >= 0.0) {
+                        let s = from / (from - to);
+                        kept.push((q.0 + s * (p.0 - q.0), q.1 + s * (p.1 - q.1)));
+                    }
+                    if to >= 0.0 {
+                        kept.push(p);
+                    }
+                }
+                before = Some(p);
+            }
+            polygon = kept;
+        }
+        polygon
+    }
+
+    fn origin(&self, drawing: &mut Drawing) {
+        const THIN: f64 = 0.75;
+        let (left, top) = self.corner;
+        let (right, bottom) = (left + self.size.0, top + self.size.1);
+        if let Some(f) = self.x.fraction(0.0).filter(|f| (0.0..=1.0).contains(f)) {
+            let x = left + f * self.size.0;
+            drawing.path(vec![(x, top), (x, bottom)], AXIS, THIN);
+        }
+        if let Some(f) = self.y.fraction(0.0).filter(|f| (0.0..=1.0).contains(f)) {
+            let y = bottom - f * self.size.1;
+            drawing.path(vec![(left, y), (right, y)], AXIS, THIN);
         }
     }
 
@@ -175,6 +227,33 @@ fn thinned(path: Vec<Place>) -> Vec<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_polygon_is_cut_at_the_axes() {
+        use crate::report::{Axis, Figure, Panel};
+        let curves = vec![vec![[-1.0, 0.5], [0.5, 2.0], [2.0, 0.5], [0.5, -1.0]]];
+        let unit = || Axis::default().over((0.0, 1.0));
+        let panel = Panel {
+            size: (100.0, 100.0),
+            x: unit(),
+            y: unit(),
+            layers: vec![Layer::Areas { curves, colour: AXIS }],
+            ..Panel::default()
+        };
+        let figure = Figure { panels: vec![panel], ..Figure::default() };
+        let drawing = super::super::layout::draw(&figure).unwrap();
+        let polygon = drawing.shapes.iter().find_map(|shape| match shape {
+            super::super::drawing::Shape::Polygon { points, .. } => Some(points.clone()),
+            _ => None,
+        });
+        // The diamond |x - 1/2| + |y - 1/2| ≤ 3/2 covers the unit square: its corners are left.
+        let polygon = polygon.unwrap();
+        let area: f64 = (0..polygon.len())
+            .map(|k| (polygon[k], polygon[(k + 1) % polygon.len()]))
+            .map(|(p, q)| 0.5 * (p.0 * q.1 - p.1 * q.0))
+            .sum();
+        assert!((area.abs() - 1e4).abs() < 1e-6, "{area}");
+    }
 
     #[test]
     fn a_thinned_path_keeps_its_extremes() {

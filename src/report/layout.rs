@@ -144,7 +144,7 @@ fn fit<'a>(panel: &'a Panel, typeface: &Typeface) -> Result<Fitted<'a>, ReportEr
     let (mut x_range, mut y_range) = (range_of(panel, 0, &panel.x), range_of(panel, 1, &panel.y));
     let mut size = panel.size;
     if panel.equal {
-        if has_cells(panel) {
+        if has_ground(panel) {
             size = equal_size(x_range, y_range, size);
         }
         (x_range, y_range) = equal_ranges(x_range, y_range, size.0 / size.1);
@@ -218,7 +218,7 @@ fn range_of(panel: &Panel, coordinate: usize, axis: &Axis) -> (f64, f64) {
     }
     let points = panel.layers.iter().flat_map(|layer| match layer {
         Layer::Line { points, .. } | Layer::Points { points, .. } => points.as_slice(),
-        Layer::Cells(_) | Layer::Notes(_) => &[],
+        Layer::Cells(_) | Layer::Areas { .. } | Layer::Origin | Layer::Notes(_) => &[],
     });
     // A point counts with both coordinates, or one that is not drawn would stretch the other axis.
     let drawn = |p: &&[f64; 2]| p.iter().all(|v| v.is_finite());
@@ -226,8 +226,9 @@ fn range_of(panel: &Panel, coordinate: usize, axis: &Axis) -> (f64, f64) {
     extent(values, axis.scale, if axis.whole { 0.02 } else { 0.04 })
 }
 
-fn has_cells(panel: &Panel) -> bool {
-    panel.layers.iter().any(|layer| matches!(layer, Layer::Cells(_)))
+/// Whether the ground of a panel is coloured, so that it has a shape of its own.
+fn has_ground(panel: &Panel) -> bool {
+    panel.layers.iter().any(|layer| matches!(layer, Layer::Cells(_) | Layer::Areas { .. }))
 }
 
 /// The largest rectangle within `size` of the shape of the ranges, but no side below a quarter of what it was.
@@ -260,7 +261,7 @@ fn put(drawing: &mut Drawing, fitted: &Fitted, corner: Place, typeface: &Typefac
     let (width, height) = fitted.size;
     let frame = Frame { corner, size: fitted.size, x, y };
     let (left, right, top, bottom) = (corner.0, corner.0 + width, corner.1, corner.1 + height);
-    let boxed = panel.equal || has_cells(panel);
+    let boxed = panel.equal || has_ground(panel);
 
     let ticks_in = |span: &Span| {
         let inside = |f: f64| (-1e-6..=1.0 + 1e-6).contains(&f);

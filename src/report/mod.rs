@@ -11,6 +11,7 @@
 mod axis;
 pub mod chart;
 pub mod confusion;
+mod contour;
 pub mod decision;
 mod drawing;
 pub mod features;
@@ -21,12 +22,15 @@ pub mod history;
 mod layout;
 mod legend;
 pub mod palette;
+pub mod region;
 mod render;
 pub mod table;
+pub mod work_precision;
 mod write;
 
 pub use axis::{Axis, Scale, extent};
 pub use figure::{Bar, Cells, Data, Figure, Layer, Note, Panel};
+pub use write::ENDINGS;
 
 use std::path::PathBuf;
 
@@ -57,6 +61,8 @@ pub enum ReportError {
         "the embedded typeface cannot be read; the program was built from a damaged assets/DejaVuSans.ttf"
     )]
     Typeface,
+    #[error("{}: a figure is written as .svg, .png or .csv (its numbers)", path.display())]
+    Ending { path: PathBuf },
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error(transparent)]

@@ -31,6 +31,29 @@ impl Figure {
     }
 }
 
+/// The endings of the files that [`Figure::write_file`] can write.
+pub const ENDINGS: [&str; 3] = ["svg", "png", "csv"];
+
+impl Figure {
+    /// Writes the one file `path`, whose ending says which of SVG, PNG (twice the resolution of the page) and
+    /// CSV it is to be, atomically.
+    ///
+    /// # Errors
+    /// As [`Figure::write`], and [`ReportError::Ending`] for any other ending.
+    pub fn write_file(&self, path: &Path) -> Result<(), ReportError> {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let fill: &dyn Fn(&Path) -> render::Drawn = match ending.to_lowercase().as_str() {
+            "svg" => &|part| Ok(fs::write(part, render::svg(&layout::draw(self)?)?)?),
+            "png" => &|part| render::png(&layout::draw(self)?, part),
+            "csv" => &|part| self.data.write(part),
+            _ => return Err(ReportError::Ending { path: path.into() }),
+        };
+        atomic::write_by(path, |part| {
+            fill(part).map_err(|source| ReportError::Write { path: path.into(), source })
+        })
+    }
+}
+
 impl Data {
     fn write(&self, path: &Path) -> render::Drawn {
         let mut writer = csv::Writer::from_path(path)?;

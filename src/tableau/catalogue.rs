@@ -47,13 +47,37 @@ pub fn samples() -> Vec<String> {
 /// [`TableauError::UnknownName`], with the nearest name if there is a near one;
 /// [`TableauError::Member`] for a family without its number of stages, or with one it does not have.
 pub fn named(name: &str) -> Result<Tableau<Rational>, TableauError> {
+    match find(name)? {
+        Found::Entry(entry) => entry.proof.get_or_init(|| entry.file.prove()).clone(),
+        Found::Member(file) => file.prove(),
+    }
+}
+
+/// The file of the method of the catalogue with this name or alias, or of the member of a family.
+///
+/// # Errors
+/// As [`named`].
+pub fn file_named(name: &str) -> Result<TableauFile, TableauError> {
+    Ok(match find(name)? {
+        Found::Entry(entry) => entry.file.clone(),
+        Found::Member(file) => file,
+    })
+}
+
+/// What answers to a name.
+enum Found {
+    Entry(&'static Entry),
+    Member(TableauFile),
+}
+
+fn find(name: &str) -> Result<Found, TableauError> {
     let entries = entries()?;
     let wanted = folded(name);
     match entries.iter().find(|entry| spellings(entry).any(|name| folded(name) == wanted)) {
-        Some(entry) => entry.proof.get_or_init(|| entry.file.prove()).clone(),
+        Some(entry) => Ok(Found::Entry(entry)),
         None => {
             if let Some(member) = families::member(name) {
-                return member?.prove();
+                return member.map(Found::Member);
             }
             let patterns = families::families().iter().map(|family| family.pattern);
             let names: Vec<&'static str> = names().into_iter().chain(patterns).collect();

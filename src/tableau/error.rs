@@ -71,6 +71,9 @@ pub enum TableauError {
     /// The text is no tableau in RON.
     #[error("not a tableau: {0}")]
     Syntax(ron::error::SpannedError),
+    /// The tableau cannot be written as RON.
+    #[error("cannot be written as RON: {0}")]
+    Write(ron::Error),
     /// A coefficient cannot be read.
     #[error("{place}: \"{text}\" {problem}")]
     Coefficient { place: Place, text: String, problem: CoefficientError },

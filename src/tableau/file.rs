@@ -8,6 +8,7 @@ use super::trees::{self, MAX_ORDER, trees};
 use super::{Embedded, Rational, ShuOsher, Tableau};
 use crate::dialect::RON;
 use num_traits::{Signed, ToPrimitive, Zero};
+use ron::ser::PrettyConfig;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -88,6 +89,16 @@ impl FromStr for TableauFile {
 }
 
 impl TableauFile {
+    /// The file as text, which is read back to an equal one.
+    ///
+    /// # Errors
+    /// [`TableauError::Write`], which no file is known to cause.
+    pub fn to_ron(&self) -> Result<String, TableauError> {
+        let layout = PrettyConfig::new().depth_limit(2).separate_tuple_members(false);
+        let text = RON.to_string_pretty(self, layout).map_err(TableauError::Write)?;
+        Ok(format!("{text}\n"))
+    }
+
     /// Reads the coefficients, checks that they are an explicit method and proves its order.
     ///
     /// # Errors
@@ -108,8 +119,7 @@ impl TableauFile {
             None => None,
         };
         let rounding = match self.digits {
-            // Half a unit in the last digit is largest, relatively, behind a leading 1.
-            Some(digits) => Rounding::Relative(0.5 * 10f64.powi(1 - digits as i32)),
+            Some(digits) => Rounding::Digits(digits),
             None if exact => Rounding::Exact,
             None => Rounding::Relative(RADICAL_ROUNDING),
         };
@@ -244,7 +254,7 @@ impl Form {
                         Err(TableauError::Denominator { bits })
                     }
                     // Rounded numbers gain nothing from more.
-                    (Rounding::Relative(_), 1024..) => Ok(to_decimals(&x)),
+                    (Rounding::Relative(_) | Rounding::Digits(_), 1024..) => Ok(to_decimals(&x)),
                     _ => Ok(x),
                 })?;
                 let doubt = ShuOsher { alpha: doubts(&form.alpha), beta: doubts(&form.beta) };

@@ -23,19 +23,22 @@ mod order;
 mod residuals;
 mod shu_osher;
 mod stability;
+mod texts;
 mod trees;
 
-pub use catalogue::{catalogue, named, names, samples};
+pub use catalogue::{catalogue, file_named, named, names, samples};
 pub use coefficient::{Coefficient, CoefficientError, CoefficientProblem};
 pub use error::{Place, TableauError, Weights};
 pub use families::{Family, families};
 pub use file::{MAX_STAGES, TableauFile};
 pub use measures::{
-    ErrorNorms, Internal, LeadingTerm, Measures, Rectangle, StableIntervals, StepMeasures, region,
+    Chebyshev, ErrorNorms, Internal, LeadingTerm, Measures, Rectangle, StabilityLimits,
+    StableIntervals, StepMeasures, region, surroundings,
 };
 pub use residuals::TreeResidual;
 pub use shu_osher::ShuOsher;
 pub use stability::evaluate;
+pub use texts::{Texts, text};
 pub use trees::MAX_ORDER;
 
 use num_traits::{Num, Signed, ToPrimitive, Zero};

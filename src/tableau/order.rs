@@ -11,7 +11,7 @@
 //! that each tree costs one product by elements, and each branch one product with a.
 
 use super::coefficient::{ROOT_DIGITS, power_of_ten};
-use super::trees::{MAX_ORDER, trees};
+use super::trees::{LARGEST, MAX_ORDER, trees};
 use super::{Rational, TableauError};
 use num_bigint::BigInt;
 use num_traits::{One, Signed, ToPrimitive, Zero};
@@ -28,17 +28,24 @@ pub(super) enum Rounding {
     Exact,
     /// Each coefficient lies within this share of the number.
     Relative(f64),
+    /// Each coefficient lies within half a unit in this significant digit of the number.
+    Digits(u32),
 }
 
 impl Rounding {
     /// The rounding of one coefficient: nothing for zero, which is never a rounded number.
     pub(super) fn of(self, x: &Rational) -> f64 {
+        if x.is_zero() {
+            return 0.0;
+        }
+        let size = x.abs().to_f64().unwrap_or(f64::INFINITY);
+        // What is added is the rounding to 60 decimals below.
         match self {
-            Rounding::Relative(share) if !x.is_zero() => {
-                // The second term is the rounding to 60 decimals below.
-                share * x.abs().to_f64().unwrap_or(f64::INFINITY) + 1e-60
+            Rounding::Exact => 0.0,
+            Rounding::Relative(share) => share * size + 1e-60,
+            Rounding::Digits(digits) => {
+                0.5 * 10f64.powf(size.log10().floor() + 1.0 - f64::from(digits)) + 1e-60
             }
-            _ => 0.0,
         }
     }
 
@@ -51,7 +58,7 @@ impl Rounding {
         let bits = MAX_DENOMINATOR_BITS;
         match self {
             Rounding::Exact => common_denominator(values).ok_or(TableauError::Denominator { bits }),
-            Rounding::Relative(_) => Ok(power_of_ten(ROOT_DIGITS)),
+            Rounding::Relative(_) | Rounding::Digits(_) => Ok(power_of_ten(ROOT_DIGITS)),
         }
     }
 }
@@ -149,7 +156,7 @@ impl Conditions {
         let powers = std::iter::successors(Some(BigInt::from(1)), |power| Some(power * &scale));
         Self {
             rounding,
-            powers: powers.take(MAX_ORDER).collect(),
+            powers: powers.take(LARGEST).collect(),
             exact: Elementary::new(rows.collect()),
             doubt: Elementary::new(doubt),
         }
@@ -170,7 +177,8 @@ impl Conditions {
     ) -> Result<(usize, Option<Failure>), TableauError> {
         let scale = self.rounding.denominator(weights.iter())?;
         let scaled = Scaled::new(weights.iter(), scale);
-        for (k, tree) in trees().iter().enumerate() {
+        let provable = trees().iter().enumerate().take_while(|(_, tree)| tree.order <= MAX_ORDER);
+        for (k, tree) in provable {
             let (sum, denominator) = self.elementary_weight(&scaled, k);
             let residual: BigInt = &sum * tree.density - &denominator;
             let mut allowed = 0.0;

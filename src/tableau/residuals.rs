@@ -4,6 +4,7 @@ use super::order::{Conditions, Scaled};
 use super::trees::{self, trees};
 use super::{Rational, Tableau};
 use num_bigint::BigInt;
+use num_traits::{Signed, ToPrimitive};
 
 /// How far a method misses the condition of one rooted tree.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,11 +24,19 @@ impl Tableau<Rational> {
     /// The residuals of all rooted trees with `order` vertices for the weights b.
     ///
     /// They are those of the coefficients as they are kept, so for rounded coefficients those up
-    /// to the order of the method are small rather than zero. There are none for orders beyond
-    /// [`MAX_ORDER`](super::MAX_ORDER). The error coefficient e(t) of Hairer, Nørsett and Wanner
+    /// to the order of the method are small rather than zero. There are none for orders beyond 11. The error coefficient e(t) of Hairer, Nørsett and Wanner
     /// (1993), section II.3, is minus γ(t) times the residual.
     pub fn residuals(&self, order: usize) -> Vec<TreeResidual> {
         self.residuals_of(&self.b, order)
+    }
+
+    /// The first tree whose condition these weights of this order miss by more than the rounding of the
+    /// coefficients explains; none if its order is beyond what is proved.
+    pub fn first_failure(&self, weights: &[Rational], order: usize) -> Option<TreeResidual> {
+        let share = self.digits.map_or(1e-50, |digits| 10f64.powi(5 - digits as i32));
+        let of_order = self.residuals_of(weights, order + 1).into_iter();
+        let size = |found: &TreeResidual| found.residual.abs().to_f64().unwrap_or(f64::INFINITY);
+        of_order.into_iter().find(|found| size(found) > share)
     }
 
     /// The residuals of all rooted trees with `order` vertices for other weights, b̂ for one. Of
@@ -54,8 +63,8 @@ impl Tableau<Rational> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tableau::{MAX_ORDER, TableauFile, named, names};
-    use num_traits::{Signed, ToPrimitive};
+    use crate::tableau::trees::LARGEST;
+    use crate::tableau::{TableauFile, named, names};
 
     #[test]
     fn residuals_vanish_up_to_the_order_and_not_beyond() {
@@ -90,7 +99,7 @@ mod tests {
         let euler = &named("heun_euler21").unwrap().residuals_of(&[ratio(1, 1)], 2)[0];
         assert_eq!((euler.tree.as_str(), &euler.residual), ("[τ]", &ratio(-1, 2)));
         assert_eq!(heun.residuals(0), []);
-        assert_eq!(heun.residuals(MAX_ORDER + 1), []);
+        assert_eq!(heun.residuals(LARGEST + 1), []);
     }
 
     #[test]

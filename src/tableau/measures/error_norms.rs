@@ -2,8 +2,8 @@
 
 use super::rounded::size;
 use crate::tableau::order::{Conditions, Scaled};
-use crate::tableau::trees::{Tree, trees};
-use crate::tableau::{MAX_ORDER, Rational, Tableau};
+use crate::tableau::trees::{LARGEST, Tree, trees};
+use crate::tableau::{Rational, Tableau};
 use num_traits::ToPrimitive;
 
 /// Norms of the coefficients τ(t) = (Φ(t) - 1/γ(t))/σ(t) that multiply h^q F(t) in the local
@@ -11,8 +11,8 @@ use num_traits::ToPrimitive;
 /// Runge-Kutta formulae*, J. Comput. Appl. Math. 7 (1981)).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ErrorNorms {
-    /// A^(p+1), the Euclidean norm over the first order that is missed; none if its trees are
-    /// beyond [`MAX_ORDER`].
+    /// A^(p+1), the Euclidean norm over the first order that is missed; none if its trees have
+    /// more than 11 vertices.
     pub principal: Option<f64>,
     /// The largest |τ(t)| of that order.
     pub largest: Option<f64>,
@@ -32,7 +32,7 @@ impl ErrorNorms {
                 let parts = tree.density as f64 * tree.symmetry as f64;
                 residual.to_f64().unwrap_or(f64::NAN) / parts
             };
-            (q <= MAX_ORDER).then(|| of_order.map(tau).collect())
+            (q <= LARGEST).then(|| of_order.map(tau).collect())
         };
         let (principal, next) = (coefficients(order + 1), coefficients(order + 2));
         let largest = |all: &Vec<f64>| all.iter().fold(0.0, |most: f64, x| most.max(x.abs()));

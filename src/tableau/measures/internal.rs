@@ -2,6 +2,7 @@
 
 use super::fixed::{BITS, matrices, product};
 use super::polynomial::Polynomial;
+use super::roots::{solve, starting_points};
 use super::rounded::{share_of_doubt, size};
 use crate::tableau::{Rational, Tableau, evaluate};
 use num_bigint::BigInt;
@@ -12,8 +13,6 @@ use std::ops::AddAssign;
 
 /// Points of R(z) = e^{iθ} between θ = 0 and π.
 const ANGLES: usize = 360;
-/// Iterations for the roots at one angle; from points near them some five are enough.
-const ITERATIONS: usize = 200;
 /// The largest rounding of R(z) on the boundary of the region with which that is followed.
 const ROUNDING: f64 = 1e-10;
 
@@ -140,7 +139,7 @@ fn on_region(r: &[f64], polynomials: &[Vec<f64>]) -> Option<f64> {
     let mut branches = vec![starting_points(r)];
     for step in 0..=ANGLES {
         let mut points = branches.last().cloned().unwrap_or_default();
-        solve(r, &slope, angle(step), &mut points);
+        solve(|z| (evaluate(r, z), evaluate(&slope, z)), angle(step), &mut points);
         branches.push(points);
     }
     branches.remove(0);
@@ -214,39 +213,4 @@ fn golden_maximum(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
         }
     }
     at_left.max(at_right)
-}
-
-/// Points on a circle that encloses the roots of R(z) = e^{iθ}, off the real axis.
-fn starting_points(r: &[f64]) -> Vec<Complex64> {
-    let degree = r.len().saturating_sub(1);
-    let leading = r.last().copied().unwrap_or(1.0).abs();
-    // The constant is 1 - e^{iθ}.
-    let sizes = r.iter().enumerate().map(|(k, c)| if k == 0 { 2.0 } else { c.abs() });
-    let bounds = sizes.rev().enumerate().skip(1);
-    let bounds = bounds.map(|(k, c)| 2.0 * (c / leading).powf(1.0 / k as f64));
-    let radius = bounds.fold(0.0, f64::max);
-    let angle = |k: usize| (2.0 * PI * k as f64 + 0.7) / degree as f64;
-    (0..degree).map(|k| Complex64::from_polar(radius, angle(k))).collect()
-}
-
-/// All roots of R(z) = e^{iθ} at once (Aberth 1973), from points near them.
-fn solve(r: &[f64], slope: &[f64], angle: f64, points: &mut [Complex64]) {
-    let target = Complex64::from_polar(1.0, angle);
-    for _ in 0..ITERATIONS {
-        let mut moved = 0.0f64;
-        for k in 0..points.len() {
-            let z = points[k];
-            let newton = (evaluate(r, z) - target) / evaluate(slope, z);
-            let others = points.iter().enumerate().filter(|(j, w)| *j != k && **w != z);
-            let push: Complex64 = others.map(|(_, w)| (z - w).inv()).sum();
-            let step = newton / (1.0 - newton * push);
-            if step.is_finite() {
-                points[k] -= step;
-                moved = moved.max(step.norm() / (1.0 + z.norm()));
-            }
-        }
-        if moved < 1e-14 {
-            break;
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! Every number is decided in exact or far more than double precision and rounded once, except
 //! the maximum over the region of stability in [`Internal`], which is computed in doubles.
 
+mod chebyshev;
 mod contractivity;
 mod disk;
 mod dispersion;
@@ -12,15 +13,17 @@ mod internal;
 mod interval;
 mod polynomial;
 mod region;
+mod roots;
 mod rounded;
 mod search;
 mod ssp;
 
+pub use chebyshev::Chebyshev;
 pub use dispersion::LeadingTerm;
 pub use error_norms::ErrorNorms;
 pub use internal::Internal;
 pub use interval::StableIntervals;
-pub use region::{Rectangle, region};
+pub use region::{Rectangle, region, surroundings};
 
 use super::order::Conditions;
 use super::{Rational, Tableau};
@@ -82,7 +85,28 @@ impl Measures {
     }
 }
 
+/// Where a step is stable on the axes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StabilityLimits {
+    /// The coefficients of R(z), as in [`StepMeasures`].
+    pub polynomial: Vec<Rational>,
+    /// The r ≥ 0 with |R(-r)| ≤ 1.
+    pub real: StableIntervals,
+    /// The y ≥ 0 with |R(iy)| ≤ 1.
+    pub imaginary: StableIntervals,
+}
+
 impl Tableau<Rational> {
+    /// What [`Tableau::measures`] says of the axes, for those who need no more.
+    pub fn stability_limits(&self) -> StabilityLimits {
+        let rounded = Rounded::of(self);
+        StabilityLimits {
+            real: interval::real(&rounded),
+            imaginary: interval::imaginary(&rounded),
+            polynomial: rounded.coefficients,
+        }
+    }
+
     /// Measures the method.
     pub fn measures(&self) -> Measures {
         let mut conditions = Conditions::to_decimals(&self.a);

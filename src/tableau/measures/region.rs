@@ -1,9 +1,17 @@
 //! |R(z)| on a grid of the complex plane, for drawing the region |R(z)| ≤ 1.
 
+use super::chebyshev::Chebyshev;
+use super::roots::{solve, starting_points};
+use crate::tableau::Rational;
+use num_complex::Complex64;
+use num_traits::ToPrimitive;
 use rayon::prelude::*;
+use std::f64::consts::PI;
 
-/// Points that one pass of Horner's rule takes through all coefficients.
+/// Points that one pass of the recursion takes through all coefficients.
 const LANES: usize = 64;
+/// Angles θ from 0 to π at which R(z) = e^{iθ} is solved to find how far the region reaches.
+const ANGLES: usize = 90;
 
 /// A rectangle of the complex plane.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,37 +22,63 @@ pub struct Rectangle {
     pub imaginary: [f64; 2],
 }
 
+/// A rectangle around the whole region of stability, all of its parts: the solutions of
+/// R(z) = e^{iθ}, which make up their boundaries, with the powers of z in `polynomial`.
+pub fn surroundings(polynomial: &[Rational], r: &Chebyshev) -> Rectangle {
+    let powers: Vec<f64> = polynomial.iter().map(|c| c.to_f64().unwrap_or(f64::NAN)).collect();
+    let mut points = starting_points(&powers);
+    let (mut real, mut height) = ([0.0f64, 0.0f64], 0.0f64);
+    for step in 0..=ANGLES {
+        solve(|z| r.value_and_slope(z), PI * step as f64 / ANGLES as f64, &mut points);
+        for z in &points {
+            real = [real[0].min(z.re), real[1].max(z.re)];
+            height = height.max(z.im.abs());
+        }
+    }
+    Rectangle { real, imaginary: [-height, height] }
+}
+
 /// |R(z)| at `columns` × `rows` points of a rectangle, its edges included, row after row: the
 /// imaginary part grows from row to row, the real part along a row. The level 1 of these values is
 /// the boundary of the region of stability.
-///
-/// The polynomial has the constant first.
-pub fn region(polynomial: &[f64], rectangle: Rectangle, columns: usize, rows: usize) -> Vec<f64> {
+pub fn region(r: &Chebyshev, rectangle: Rectangle, columns: usize, rows: usize) -> Vec<f64> {
     let point = |[low, high]: [f64; 2], k: usize, count: usize| {
         // From both ends, so that a symmetric range gives symmetric points.
         let share = k as f64 / count.saturating_sub(1).max(1) as f64;
         low * (1.0 - share) + high * share
     };
-    let x: Vec<f64> = (0..columns).map(|k| point(rectangle.real, k, columns)).collect();
+    let real = |k| r.stretched(point(rectangle.real, k, columns).into()).re;
+    let x: Vec<f64> = (0..columns).map(real).collect();
     let mut values = vec![0.0; columns * rows];
     if columns == 0 {
         return values;
     }
     values.par_chunks_mut(columns).enumerate().for_each(|(row, values)| {
-        let y = point(rectangle.imaginary, row, rows);
+        let y = r.stretched(Complex64::new(0.0, point(rectangle.imaginary, row, rows))).im;
         for (values, x) in values.chunks_mut(LANES).zip(x.chunks(LANES)) {
-            modulus(polynomial, x, y, values);
+            modulus(r.coefficients(), x, y, values);
         }
     });
     values
 }
 
-/// |R(x + iy)| for at most [`LANES`] values of x, by Horner's rule in real and imaginary parts.
-fn modulus(polynomial: &[f64], x: &[f64], y: f64, values: &mut [f64]) {
+/// |Σ c_k T_k(x + iy)| for at most [`LANES`] values of x, by Clenshaw's recursion in real and
+/// imaginary parts.
+fn modulus(c: &[f64], x: &[f64], y: f64, values: &mut [f64]) {
     let (mut real, mut imaginary) = ([0.0; LANES], [0.0; LANES]);
-    for c in polynomial.iter().rev() {
-        for ((re, im), x) in real.iter_mut().zip(&mut imaginary).zip(x) {
-            (*re, *im) = (*re * x - *im * y + c, *re * y + *im * x);
+    let (mut real_after, mut imaginary_after) = ([0.0; LANES], [0.0; LANES]);
+    for (k, c) in c.iter().enumerate().rev() {
+        // The last step is x b_1 - b_2 + c_0.
+        let twice = if k == 0 { 1.0 } else { 2.0 };
+        let b = real.iter_mut().zip(&mut imaginary);
+        let after = real_after.iter_mut().zip(&mut imaginary_after);
+        for ((x, (re, im)), (re_after, im_after)) in x.iter().zip(b).zip(after) {
+            let next = (
+                twice * (*re * x - *im * y) - *re_after + c,
+                twice * (*re * y + *im * x) - *im_after,
+            );
+            (*re_after, *im_after) = (*re, *im);
+            (*re, *im) = next;
         }
     }
     for ((value, re), im) in values.iter_mut().zip(&real).zip(&imaginary) {
@@ -55,15 +89,20 @@ fn modulus(polynomial: &[f64], x: &[f64], y: f64, values: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tableau::evaluate;
-    use num_complex::Complex64;
+    use crate::tableau::{evaluate, named};
+
+    fn rk4() -> (Vec<Rational>, Chebyshev) {
+        let powers = named("rk4").unwrap().stability_polynomial();
+        let r = Chebyshev::new(&powers, 2.5);
+        (powers, r)
+    }
 
     #[test]
     fn the_grid_holds_the_modulus_row_by_row() {
         let polynomial = [1.0, 1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0];
         let rectangle = Rectangle { real: [-3.0, 1.0], imaginary: [-2.0, 4.0] };
         let (columns, rows) = (131, 7);
-        let values = region(&polynomial, rectangle, columns, rows);
+        let values = region(&rk4().1, rectangle, columns, rows);
         assert_eq!(values.len(), columns * rows);
         for (k, value) in values.iter().enumerate() {
             let z = Complex64::new(
@@ -77,14 +116,30 @@ mod tests {
     #[test]
     fn a_symmetric_rectangle_gives_symmetric_values() {
         let rectangle = Rectangle { real: [-3.0, 1.0], imaginary: [-2.7, 2.7] };
-        let values = region(&[1.0, 1.0, 0.5], rectangle, 10, 9);
+        let values = region(&rk4().1, rectangle, 10, 9);
         for row in 0..9 {
             assert_eq!(
                 values[row * 10..row * 10 + 10],
                 values[(8 - row) * 10..(8 - row) * 10 + 10]
             );
         }
-        assert!(region(&[1.0], rectangle, 0, 5).is_empty());
-        assert_eq!(region(&[1.0], rectangle, 1, 1), [1.0]);
+        assert!(region(&rk4().1, rectangle, 0, 5).is_empty());
+        let origin = Rectangle { real: [0.0, 0.0], imaginary: [0.0, 0.0] };
+        assert!((region(&rk4().1, origin, 1, 1)[0] - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn the_surroundings_hold_the_region_and_little_more() {
+        let (powers, r) = rk4();
+        let found = surroundings(&powers, &r);
+        // The real interval of rk4; its boundary turns at about 0.25 ± 2.75i and ±2.95i.
+        assert!((found.real[0] + 2.785_293_563_405_282).abs() < 2e-2, "{found:?}");
+        assert!(found.real[1] > 0.2 && found.real[1] < 0.4, "{found:?}");
+        assert!(found.imaginary[1] > 2.9 && found.imaginary[1] < 3.1, "{found:?}");
+        // Euler's method: the disk about -1.
+        let euler = named("euler").unwrap().stability_polynomial();
+        let found = surroundings(&euler, &Chebyshev::new(&euler, 2.0));
+        assert!((found.real[0] + 2.0).abs() < 1e-12 && found.real[1].abs() < 1e-12);
+        assert!((found.imaginary[1] - 1.0).abs() < 1e-12);
     }
 }
