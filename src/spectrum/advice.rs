@@ -1,7 +1,6 @@
 //! Which step each method may take, and what that costs.
 
 use num_complex::Complex64;
-use num_traits::ToPrimitive;
 use rayon::prelude::*;
 
 use super::accuracy::{Limit, Tolerance, limited};
@@ -32,8 +31,6 @@ pub struct Method {
     pub region: Region,
     /// Exits of rays in the left half-plane, from the imaginary axis to the real one.
     exits: Vec<f64>,
-    /// Exits of the imaginary and of the negative real axis.
-    axes: [f64; 2],
 }
 
 /// An eigenvalue with its place.
@@ -98,17 +95,14 @@ pub struct Advice {
 impl Method {
     /// What the study needs of a tableau.
     pub fn new(name: &str, tableau: &Tableau<Rational>) -> Method {
-        let float = |c: &Rational| c.to_f64().unwrap_or(f64::NAN);
-        let polynomial = tableau.cleaned_polynomial().iter().map(float).collect();
-        let region = Region::new(polynomial, tableau.order);
+        let region = Region::new(tableau);
         let exits = (0..RAYS).map(|k| {
             let ratio = (SPREAD * (2.0 * k as f64 / (RAYS - 1) as f64 - 1.0)).exp();
             region.exit(Complex64::new(-ratio, 1.0) / 1f64.hypot(ratio))
         });
         let exits = exits.collect();
-        let axes = [Complex64::i(), Complex64::new(-1.0, 0.0)].map(|axis| region.exit(axis));
         let evaluations = tableau.reduced().stages();
-        Method { name: name.to_owned(), order: tableau.order, evaluations, region, exits, axes }
+        Method { name: name.to_owned(), order: tableau.order, evaluations, region, exits }
     }
 
     /// Every method of the catalogue, and a few members of each family.
@@ -120,12 +114,7 @@ impl Method {
     /// The first exit of h lambda from the region, for Re lambda <= 0.
     pub fn exit(&self, lambda: Complex64) -> f64 {
         let size = lambda.norm();
-        let [imaginary, real] = self.axes;
-        match lambda {
-            Complex64 { re: 0.0, .. } => imaginary / size,
-            Complex64 { im: 0.0, .. } => real / size,
-            _ => self.region.exit(lambda / size) / size,
-        }
+        self.region.exit(lambda / size) / size
     }
 
     /// Not more than [`Method::exit`], at once.

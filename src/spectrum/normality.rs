@@ -132,7 +132,7 @@ mod tests {
     use crate::tableau::{evaluate, named};
 
     fn rk4() -> Region {
-        Region::new(named("rk4").unwrap().to_f64().stability_polynomial(), 4)
+        Region::new(&named("rk4").unwrap())
     }
 
     /// The numerical range of [[a, c], [0, a]] is the disc about a with radius c/2.

@@ -134,12 +134,6 @@ impl Tableau<Rational> {
         }
     }
 
-    /// The coefficients of R(z), the constant first; one that could be zero but for the rounding of the tableau is
-    /// zero, since a spurious z^s would rule far from the origin.
-    pub fn cleaned_polynomial(&self) -> Vec<Rational> {
-        Rounded::of(self).coefficients
-    }
-
     fn step_measures(&self, conditions: &mut Conditions) -> StepMeasures {
         let rounded = Rounded::of(self);
         let r = Polynomial::new(&rounded.coefficients);
