@@ -13,6 +13,7 @@ mod output;
 mod predict;
 mod run_folder;
 mod scores;
+mod spectrum;
 mod tableau;
 mod train;
 
@@ -90,6 +91,7 @@ pub fn run(cli: Cli) -> Result<(), Refusal> {
             field::show(&field, width, &set, &output)
         }
         Verb::Tableau { verb } => tableau::run(&verb, &output),
+        Verb::Spectrum(args) => spectrum::run(&args, &output),
         Verb::New(args) => new::run(&args, &output),
         Verb::Check(args) => check::run(&args, &output),
         Verb::Data(args) => data::run(&args, &output),

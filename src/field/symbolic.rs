@@ -3,7 +3,8 @@
 use indexmap::IndexMap;
 
 use super::{
-    At, Call, FieldFile, Function, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Work, Workspace,
+    At, Call, FieldFile, Function, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Work,
+    Workspace,
 };
 use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Memory};
 use crate::nearest::known;

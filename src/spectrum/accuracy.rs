@@ -55,12 +55,7 @@ impl Limit {
 }
 
 /// The error of a mode in units of what is tolerated, and which it is.
-pub fn error(
-    polynomial: &[f64],
-    z: Complex64,
-    steps: f64,
-    tolerance: Tolerance,
-) -> (f64, Limit) {
+pub fn error(polynomial: &[f64], z: Complex64, steps: f64, tolerance: Tolerance) -> (f64, Limit) {
     let ratio = evaluate(polynomial, z) * (-z).exp();
     let b = z.re;
     // What is gone after one step needs no more digits.

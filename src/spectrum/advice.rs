@@ -79,6 +79,15 @@ pub struct Share {
     pub evaluations: Option<usize>,
 }
 
+impl Share {
+    /// What the step is limited by; none where the horizon is.
+    pub fn binding(&self) -> Option<Binding> {
+        let Limits { stable, accurate } = self.limits;
+        let both = [stable, accurate].into_iter().flatten();
+        both.min_by(|a, b| a.step.total_cmp(&b.step))
+    }
+}
+
 /// The advice for a method.
 #[derive(Clone, Debug)]
 pub struct Advice {
@@ -201,16 +210,9 @@ pub fn modes(spectrum: &Spectrum) -> Vec<Vec<Mode>> {
 }
 
 /// The advice for one method.
-pub fn advise(
-    method: &Method,
-    modes: &[Vec<Mode>],
-    horizon: f64,
-    tolerance: Tolerance,
-) -> Advice {
-    let limits: Vec<Limits> = modes
-        .par_iter()
-        .map(|modes| method.limits(modes.iter(), horizon, tolerance))
-        .collect();
+pub fn advise(method: &Method, modes: &[Vec<Mode>], horizon: f64, tolerance: Tolerance) -> Advice {
+    let limits: Vec<Limits> =
+        modes.par_iter().map(|modes| method.limits(modes.iter(), horizon, tolerance)).collect();
     let worst = |pick: fn(&Limits) -> Option<Binding>, quantile: f64| -> Option<Binding> {
         let mut steps: Vec<Option<Binding>> = limits.iter().map(pick).collect();
         let length = |binding: &Option<Binding>| binding.map_or(f64::INFINITY, |b| b.step);

@@ -2,9 +2,9 @@
 
 use std::sync::Mutex;
 
+use faer::diag::DiagMut;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, evd_real, evd_scratch};
-use faer::diag::DiagMut;
 use faer::{MatRef, Par};
 use num_complex::Complex64;
 use rayon::prelude::*;

@@ -69,8 +69,7 @@ fn support(matrix: MatRef<'_, f64>, angle: f64) -> Option<f64> {
     let n = matrix.nrows();
     let (cos, sin) = (angle.cos(), angle.sin());
     if sin.abs() < 1e-15 {
-        let part =
-            Mat::from_fn(n, n, |i, j| 0.5 * cos * (matrix[(i, j)] + matrix[(j, i)]));
+        let part = Mat::from_fn(n, n, |i, j| 0.5 * cos * (matrix[(i, j)] + matrix[(j, i)]));
         return part.self_adjoint_eigenvalues(Side::Lower).ok()?.last().copied();
     }
     // (e^(-ia) J + e^(ia) J') / 2
@@ -142,7 +141,9 @@ mod tests {
         let corners = numerical_range(block.as_ref()).unwrap();
         for corner in &corners {
             let radius = (corner + 1.0).norm();
-            assert!((0.4..0.4 / (0.5 * std::f64::consts::PI / 16.0).cos() + 1e-12).contains(&radius));
+            assert!(
+                (0.4..0.4 / (0.5 * std::f64::consts::PI / 16.0).cos() + 1e-12).contains(&radius)
+            );
         }
         let found = Normality::of(block.as_ref()).unwrap();
         assert!((found.numerical_abscissa + 0.6).abs() < 1e-14);

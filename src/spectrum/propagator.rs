@@ -61,7 +61,12 @@ pub fn propagators(
     Ok(entries.par_chunks_exact(flow.width().max(1)).map(of).collect())
 }
 
-fn propagator(flow: &Flow, theta: &[f64], fine: &Tableau<f64>, entry: &[f64]) -> Option<Propagator> {
+fn propagator(
+    flow: &Flow,
+    theta: &[f64],
+    fine: &Tableau<f64>,
+    entry: &[f64],
+) -> Option<Propagator> {
     let own = carried(flow, theta, &flow.tableau, &flow.grid, entry)?;
     let mut stops = flow.grid.clone();
     stops.extend(flow.controls.breaks().map(|at| at.t));
@@ -75,8 +80,7 @@ fn propagator(flow: &Flow, theta: &[f64], fine: &Tableau<f64>, entry: &[f64]) ->
         uncertainty = (&finer.product - &converged.product).norm_l2() / finer.product.norm_l2();
         converged = finer;
     }
-    let difference =
-        (&own.product - &converged.product).norm_l2() / converged.product.norm_l2();
+    let difference = (&own.product - &converged.product).norm_l2() / converged.product.norm_l2();
     Some(Propagator {
         discrete: own.product.singular_values().ok()?,
         exponents: own.exponents,

@@ -145,7 +145,8 @@ impl Ray<'_> {
             let (r, margin) = (at(k), self.margin(at(k)));
             // Of three points on one side the middle one may be near a part of the ray on the other side.
             let side = if start.is_some() { 1.0 } else { -1.0 };
-            let nearest = side * margins[1] > side * margin && side * margins[1] > side * margins[0];
+            let nearest =
+                side * margins[1] > side * margin && side * margins[1] > side * margins[0];
             if nearest && (margin <= 0.0) == start.is_some() {
                 let top = self.top(before[0], r, side);
                 if side * self.margin(top) > 4.0 * f64::EPSILON {
@@ -154,10 +155,9 @@ impl Ray<'_> {
                             intervals.push([begin, self.boundary(before[0], top)]);
                             start = Some(self.boundary(r, top));
                         }
-                        None => intervals.push([
-                            self.boundary(top, before[0]),
-                            self.boundary(top, r),
-                        ]),
+                        None => {
+                            intervals.push([self.boundary(top, before[0]), self.boundary(top, r)])
+                        }
                     }
                 }
             }

@@ -97,8 +97,7 @@ pub fn spectrum(
         damped: None,
         times,
     };
-    let mut damped =
-        Damped { g: vec![0.0; spectrum.times.len()], bounds: vec![[0.0; 2]; count] };
+    let mut damped = Damped { g: vec![0.0; spectrum.times.len()], bounds: vec![[0.0; 2]; count] };
     let mut shown = structure::at(flow, theta, 0.0).is_some();
     let (mut room, mut one) = (Room::default(), jacobian::Room::default());
     along(flow, theta, entries, when, |frame| {

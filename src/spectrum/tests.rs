@@ -307,13 +307,11 @@ fn the_propagator_of_a_linear_field_is_the_exponential() {
     let flow = linear(3);
     let found = propagators(&flow, &columns(&matrix), &[0.3, 0.2, -0.5], || {}).unwrap();
     let found = found[0].as_ref().unwrap();
-    let exponential = (1..40).fold(
-        (Mat::<f64>::identity(3, 3), Mat::<f64>::identity(3, 3)),
-        |(sum, term), k| {
+    let exponential =
+        (1..40).fold((Mat::<f64>::identity(3, 3), Mat::<f64>::identity(3, 3)), |(sum, term), k| {
             let term = &term * &matrix * faer::Scale(HORIZON / f64::from(k));
             (&sum + &term, term)
-        },
-    );
+        });
     let due = exponential.0.singular_values().unwrap();
     assert!(found.converged.iter().zip(&due).all(|(a, b)| (a / b - 1.0).abs() < 1e-11));
     assert!(found.uncertainty < 1e-9 && found.difference > 1e-6 && found.difference < 1e-2);
