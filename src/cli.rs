@@ -310,10 +310,10 @@ pub struct Spectrum {
     #[arg(long, value_name = "N")]
     pub close: Option<usize>,
     /// Growth over the horizon that a method may make
-    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.01, value_name = "SHARE", allow_negative_numbers = true)]
     pub growth: f64,
     /// Error of damping, and of phase in radians, over the horizon
-    #[arg(long, default_value_t = 0.01, value_name = "ERROR")]
+    #[arg(long, default_value_t = 0.01, value_name = "ERROR", allow_negative_numbers = true)]
     pub tolerance: f64,
     /// The folder to write (default: spectrum in the run, or beside the model NAME-spectrum)
     #[arg(long, value_name = "DIR")]

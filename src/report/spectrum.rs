@@ -69,7 +69,7 @@ pub struct Band {
     pub name: String,
     /// Of each point: where it stands, and the least, the middle and the largest value shown.
     pub points: Vec<(f64, [f64; 3])>,
-    /// Drawn with dashes.
+    /// Drawn with dashes and without its ground, over another.
     pub dashed: bool,
 }
 
@@ -107,7 +107,7 @@ pub fn bands(title: &str, panels: &[Bands]) -> Result<Figure, ReportError> {
             let back = whole.iter().rev().map(|(x, [.., high])| [*x, *high]);
             let curve: Vec<[f64; 2]> = there.chain(back).collect();
             let colour = WHITE.mix(class_colour(k, count), 0.22);
-            if curve.len() > 2 {
+            if curve.len() > 2 && !band.dashed {
                 layers.push(Layer::Areas { curves: vec![curve], colour });
             }
         }
@@ -124,7 +124,8 @@ pub fn bands(title: &str, panels: &[Bands]) -> Result<Figure, ReportError> {
         }
         for (k, band) in panel.bands.iter().enumerate() {
             layers.push(Layer::Line {
-                name: Some(band.name.clone()),
+                // The axis names a band that stands alone.
+                name: (panel.bands.len() > 1).then(|| band.name.clone()),
                 points: band.points.iter().map(|(x, [_, middle, _])| [*x, *middle]).collect(),
                 colour: class_colour(k, count),
                 dashed: band.dashed,
@@ -147,7 +148,7 @@ pub fn bands(title: &str, panels: &[Bands]) -> Result<Figure, ReportError> {
 }
 
 /// The line at a level.
-const LEVEL: Colour = Colour(90, 90, 90);
+const LEVEL: Colour = Colour(150, 150, 150);
 
 #[cfg(test)]
 mod tests {

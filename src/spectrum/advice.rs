@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::accuracy::{Limit, Tolerance, limited};
 use super::ray::Region;
 use super::study::Spectrum;
-use crate::tableau::{self, Rational, Tableau};
+use crate::tableau::{self, Rational, Tableau, TableauError};
 
 /// The shares of the samples for which advice is given.
 pub const QUANTILES: [f64; 3] = [0.95, 0.99, 1.0];
@@ -84,7 +84,7 @@ impl Share {
     pub fn binding(&self) -> Option<Binding> {
         let Limits { stable, accurate } = self.limits;
         let both = [stable, accurate].into_iter().flatten();
-        both.min_by(|a, b| a.step.total_cmp(&b.step))
+        both.filter(|binding| binding.step <= self.step).min_by(|a, b| a.step.total_cmp(&b.step))
     }
 }
 
@@ -115,9 +115,12 @@ impl Method {
     }
 
     /// Every method of the catalogue, and a few members of each family.
-    pub fn catalogue() -> Vec<Method> {
-        let named = |name: &String| Some(Method::new(name, &tableau::named(name).ok()?));
-        tableau::samples().par_iter().filter_map(named).collect()
+    ///
+    /// # Errors
+    /// If one of them is not what it claims to be.
+    pub fn catalogue() -> Result<Vec<Method>, TableauError> {
+        let named = |name: &String| Ok(Method::new(name, &tableau::named(name)?));
+        tableau::samples().par_iter().map(named).collect()
     }
 
     /// The first exit of h lambda from the region, for Re lambda <= 0.

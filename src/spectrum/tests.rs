@@ -118,7 +118,7 @@ fn just_below_the_advised_step_powers_decay_and_just_above_they_grow() {
         assert!(values.iter().all(|v| v.re <= -0.099 * v.norm()));
         let matrix = with_eigenvalues(&values);
         let (_, modes) = modes_of(&matrix);
-        for method in Method::catalogue() {
+        for method in Method::catalogue().unwrap() {
             let advice = advise(&method, &modes, HORIZON, TOLERANCE);
             let binding = advice.shares[2].limits.stable.unwrap();
             let polynomial = &method.region.polynomial;

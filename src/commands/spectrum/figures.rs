@@ -7,9 +7,10 @@ use super::report::median;
 use super::subject::Subject;
 use crate::commands::figures::spread;
 use crate::commands::tableau::region;
+use crate::report::palette::{Colour, INK, Marker, class_colour};
 use crate::report::region::regions;
 use crate::report::spectrum::{Band, Bands, Cloud, bands, eigenvalues};
-use crate::report::{Axis, Figure, ReportError};
+use crate::report::{Axis, Figure, Layer, ReportError, Scale, extent};
 use crate::spectrum::Propagator;
 
 const EIGENVALUES: &str = "eigenvalues";
@@ -62,12 +63,78 @@ fn clouds(study: &Study, steps: Option<&[f64]>) -> Vec<Cloud> {
     times.map(cloud).collect()
 }
 
+/// h lambda over the region of the method in use, and nearer where it is small beside the region.
 fn over_region(subject: &Subject, study: &Study) -> Result<Figure, ReportError> {
     let steps = study.when.steps(&subject.network.flow);
     let clouds = clouds(study, Some(&steps));
     let points: Vec<[f64; 2]> = clouds.into_iter().flat_map(|cloud| cloud.points).collect();
     let (drawn, _) = region::draw(&subject.tableau, &points, POINTS);
-    regions(&[drawn], &points)
+    let stable = drawn.stable.clone();
+    let mut figure = regions(&[drawn], &points)?;
+    let of = |wanted: usize| -> Vec<[f64; 2]> {
+        let pairs = points.iter().zip(&stable);
+        let kind = pairs.filter(|(point, stable)| kind(point, **stable) == wanted);
+        kind.map(|(point, _)| *point).collect()
+    };
+    for (k, name) in KINDS.iter().enumerate() {
+        for point in of(k) {
+            let [re, im] = point.map(|x| format!("{x:?}"));
+            figure.data.push([study.method.name.clone(), (*name).to_owned(), re, im]);
+        }
+    }
+    figure.title = format!("hλ over the region of stability of {}", study.method.name);
+    let Some(mut whole) = figure.panels.pop() else { return Ok(figure) };
+    whole.layers.retain(|layer| !matches!(layer, Layer::Points { .. }));
+    let colours = [INK, class_colour(1, 8), Colour(200, 20, 40)];
+    for (k, (name, colour)) in KINDS.into_iter().zip(colours).enumerate() {
+        let points = of(k);
+        if points.is_empty() {
+            continue;
+        }
+        whole.layers.push(Layer::Points {
+            name: Some(name.to_owned()),
+            points,
+            marker: Marker::Circle,
+            colour,
+            radius: 1.3,
+            outlined: false,
+        });
+    }
+    whole.title = "all of it".into();
+    let near = |k: usize| extent(points.iter().map(|p| p[k]).chain([0.0]), Scale::Linear, 0.08);
+    let (x, y) = (near(0), near(1));
+    let span = |range: Option<(f64, f64)>| range.map_or(0.0, |(from, to)| to - from);
+    let small =
+        x.1 - x.0 < NEARER * span(whole.x.range) && y.1 - y.0 < NEARER * span(whole.y.range);
+    let bar = whole.bar.take();
+    figure.panels.push(whole);
+    if small && let Some(whole) = figure.panels.first() {
+        let mut closer = whole.clone();
+        closer.title = "closer".into();
+        closer.size = (whole.size.1, whole.size.1);
+        closer.x = Axis::linear("Re z").over(x);
+        closer.y = Axis::linear("Im z").over(y);
+        figure.panels.push(closer);
+    }
+    figure.columns = figure.panels.len();
+    if let Some(last) = figure.panels.last_mut() {
+        last.bar = bar;
+    }
+    Ok(figure)
+}
+
+/// What becomes of a mode, and why.
+const KINDS: [&str; 3] =
+    ["|R| ≤ 1", "|R| > 1, Re λ > 0: the equation grows", "|R| > 1, Re λ ≤ 0: made by the method"];
+/// A spectrum that takes up less of the region is drawn again, larger.
+const NEARER: f64 = 0.6;
+
+fn kind(point: &[f64; 2], stable: bool) -> usize {
+    match (stable, point[0] > 1e-12) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => 2,
+    }
 }
 
 /// Largest real part and largest amplification against time.

@@ -117,7 +117,7 @@ fn study(
     let propagators = propagators(flow, theta, &closer, || bar.inc(1)).map_err(Refusal::work)?;
 
     let modes: Vec<Vec<Mode>> = modes(&spectrum);
-    let mut methods = Method::catalogue();
+    let mut methods = Method::catalogue().map_err(Refusal::work)?;
     if !methods.iter().any(|method| method.name == used.name) {
         methods.push(used.clone());
     }

@@ -501,12 +501,12 @@ impl Report {
             ),
         };
         format!(
-            "{} x {} {}, {} times, width {}; {} over {} equal or given steps, horizon {}\n\n{}\n\nlargest steps for all samples, cheapest first; evaluations for 95 % and 99 % of the samples\n{table}{grids}\n{}",
+            "{} {}, {} times, width {}, weights: {}; {} in {} steps to {}\n\n{}\n\nlargest steps for all samples, cheapest first; evaluations for 95 % and 99 % of the samples\n{table}{grids}\n{}",
             self.samples,
-            self.times,
             self.samples_are,
             self.times,
             self.width,
+            self.weights,
             self.method,
             self.steps,
             short(self.horizon),
