@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kutta::control::{Basis, Controls};
 use kutta::field::{At, Pass, VectorField, Weight, Workspace};
 use kutta::solve::{Flow, Prepared, Tape};
-use kutta::tableau::{LeadingTerm, Rational, Tableau, TableauFile, evaluate};
+use kutta::tableau::{LeadingTerm, Rational, Tableau, TableauFile, evaluate, named, samples};
 use num_complex::Complex64;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -92,6 +92,47 @@ fn measures_are_those_of_an_independent_program() {
         };
         assert_eq!(step.dispersion, Some(term(&case.dispersion)), "{}", case.name);
         assert_eq!(step.dissipation, Some(term(&case.dissipation)), "{}", case.name);
+    }
+}
+
+#[derive(Deserialize)]
+struct Catalogue {
+    cases: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+    real: String,
+    imaginary: String,
+    disk: String,
+    contractivity: String,
+    principal: String,
+    next: String,
+    ssp: Option<String>,
+}
+
+#[test]
+fn measures_of_the_catalogue_are_those_of_an_independent_program() {
+    let file: Catalogue = serde_json::from_str(include_str!("reference/catalogue.json")).unwrap();
+    let names: Vec<&str> = file.cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names, samples());
+    for case in &file.cases {
+        let found = named(&case.name).unwrap().measures().main;
+        for (what, found, expected) in [
+            ("real", found.real.limit(), Some(&case.real)),
+            ("imaginary", found.imaginary.limit(), Some(&case.imaginary)),
+            ("disk", found.disk, Some(&case.disk)),
+            ("contractivity", found.contractivity, Some(&case.contractivity)),
+            ("A(p+1)", found.errors.principal.unwrap(), Some(&case.principal)),
+            ("A(p+2)", found.errors.next.unwrap(), Some(&case.next)),
+            ("ssp", found.ssp, case.ssp.as_ref()),
+        ] {
+            let Some(expected) = expected else { continue };
+            let expected: f64 = expected.parse().unwrap();
+            let off = (found - expected).abs();
+            assert!(off <= 1e-10 * expected, "{}: {what} {found}, {expected}", case.name);
+        }
     }
 }
 

@@ -96,9 +96,10 @@ pub fn regions(methods: &[Region], spectrum: &[[f64; 2]]) -> Result<Figure, Repo
         if k % columns != 0 {
             panel.y = Axis { bare: true, label: String::new(), ..panel.y.clone() };
         }
-        if k + 1 == total || (k + 1) % columns == 0 {
-            let axis = Axis::linear("|R(z)|").over((0.0, 1.0));
-            panel.bar = Some(Bar { axis, colours: level_colour });
+        // One bar is enough: right of the first row, or of the first panel with levels.
+        if k == (columns - 1).max(usize::from(!alone)) {
+            let axis = Axis { names: Some(level_names()), ..Axis::linear("|R(z)|") };
+            panel.bar = Some(Bar { axis: axis.over((0.0, 1.0)), colours: level_colour });
         }
     }
 
@@ -112,10 +113,10 @@ pub fn regions(methods: &[Region], spectrum: &[[f64; 2]]) -> Result<Figure, Repo
         }
     }
     let title = match (alone, spectrum.is_empty()) {
-        (true, true) => "Region of stability |R(z)| ≤ 1".to_owned(),
-        (false, true) => "Regions of stability |R(z)| ≤ 1".to_owned(),
-        (true, false) => "Region of stability |R(z)| ≤ 1 and z = hλ".to_owned(),
-        (false, false) => "Regions of stability |R(z)| ≤ 1 and z = hλ".to_owned(),
+        (true, true) => "Region of stability |R(z)| ≤ 1, z = hλ".to_owned(),
+        (false, true) => "Regions of stability |R(z)| ≤ 1, z = hλ".to_owned(),
+        (true, false) => "Region of stability |R(z)| ≤ 1 and the points z = hλ".to_owned(),
+        (false, false) => "Regions of stability |R(z)| ≤ 1 and the points z = hλ".to_owned(),
     };
     Ok(Figure { title, columns, panels, data })
 }
@@ -143,18 +144,17 @@ fn window(methods: &[Region], spectrum: &[[f64; 2]]) -> ((f64, f64), (f64, f64))
     };
     let x = methods.iter().map(|m| m.x).fold(of_points(0), join);
     let y = methods.iter().map(|m| m.y).fold(of_points(1), join);
-    let pad = 0.05 * (x.1 - x.0).max(y.1 - y.0);
-    let wider = |(a, b): (f64, f64)| (a - pad, b + pad);
-    (wider(x), wider(y))
+    let wider = |(a, b): (f64, f64), share: f64| (a - share * (b - a), b + share * (b - a));
+    (wider(x, 0.05), wider(y, 0.08))
 }
 
-/// The largest sides within `largest` at one scale on both axes, none below a sixth of it.
+/// The largest sides within `largest` at one scale on both axes, none below a quarter of it.
 fn fitting(x: (f64, f64), y: (f64, f64), largest: (f64, f64)) -> (f64, f64) {
     let (across, up) = (x.1 - x.0, y.1 - y.0);
     // A long region has the room of two panels.
     let room = if across > 3.0 * up { 2.0 * largest.0 } else { largest.0 };
     let scale = (room / across).min(largest.1 / up);
-    ((across * scale).max(largest.0 / 6.0), (up * scale).max(largest.1 / 6.0))
+    ((across * scale).max(largest.0 / 4.0), (up * scale).max(largest.1 / 4.0))
 }
 
 fn columns(panels: usize, aspect: f64) -> usize {
@@ -233,6 +233,14 @@ fn points(points: Vec<[f64; 2]>, stable: bool, named: bool) -> Option<Layer> {
 fn closed(mut curve: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
     curve.extend(curve.first().copied());
     curve
+}
+
+fn level_names() -> Vec<(f64, String)> {
+    let name = |k: usize| {
+        let level = k as f64 / LEVELS as f64;
+        (level, level.to_string())
+    };
+    (0..=LEVELS).map(name).collect()
 }
 
 /// The colour of a value of |R|, the darker the stronger it damps, in as many shades as levels.

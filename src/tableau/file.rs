@@ -354,7 +354,13 @@ fn prove_order(
     }
     let (proved, failure) = conditions.order(values, doubts)?;
     if proved == 0 {
-        let sum = show(&values.iter().sum());
+        let sum: Rational = values.iter().sum();
+        let off = &sum - Rational::from_integer(1.into());
+        let sum = match off.to_f64() {
+            // What a double would show as 1.
+            Some(off) if off.abs() < 1e-12 => format!("1 {off:+.1e}"),
+            _ => show(&sum),
+        };
         return Err(TableauError::Inconsistent { weights, sum });
     }
     match (claimed, failure) {

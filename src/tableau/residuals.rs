@@ -33,10 +33,14 @@ impl Tableau<Rational> {
     /// The first tree whose condition these weights of this order miss by more than the rounding of the
     /// coefficients explains; none if its order is beyond what is proved.
     pub fn first_failure(&self, weights: &[Rational], order: usize) -> Option<TreeResidual> {
+        // Rounded coefficients have no more than 60 decimals, and their powers are long.
+        let (mut conditions, weights) = match self.digits {
+            Some(_) => (Conditions::to_decimals(&self.a), Scaled::to_decimals(weights)),
+            None => (Conditions::as_given(&self.a), Scaled::as_given(weights)),
+        };
         let share = self.digits.map_or(1e-50, |digits| 10f64.powi(5 - digits as i32));
-        let of_order = self.residuals_of(weights, order + 1).into_iter();
-        let size = |found: &TreeResidual| found.residual.abs().to_f64().unwrap_or(f64::INFINITY);
-        of_order.into_iter().find(|found| size(found) > share)
+        let mut of_order = places(order + 1).map(|k| residual(&mut conditions, &weights, k));
+        of_order.find(|found| found.residual.abs().to_f64().is_none_or(|size| size > share))
     }
 
     /// The residuals of all rooted trees with `order` vertices for other weights, b̂ for one. Of
@@ -44,19 +48,25 @@ impl Tableau<Rational> {
     pub fn residuals_of(&self, weights: &[Rational], order: usize) -> Vec<TreeResidual> {
         let mut conditions = Conditions::as_given(&self.a);
         let weights = Scaled::as_given(weights);
-        let of_order = trees().iter().enumerate().filter(|(_, tree)| tree.order == order);
-        of_order
-            .map(|(k, tree)| {
-                let (sum, denominator) = conditions.elementary_weight(&weights, k);
-                let due = Rational::new(BigInt::from(1), tree.density.into());
-                TreeResidual {
-                    tree: trees::name(k),
-                    residual: Rational::new(sum, denominator) - due,
-                    gamma: tree.density,
-                    sigma: tree.symmetry,
-                }
-            })
-            .collect()
+        places(order).map(|k| residual(&mut conditions, &weights, k)).collect()
+    }
+}
+
+/// The places of the trees of an order.
+fn places(order: usize) -> impl Iterator<Item = usize> {
+    let of_order = trees().iter().enumerate().filter(move |(_, tree)| tree.order == order);
+    of_order.map(|(k, _)| k)
+}
+
+fn residual(conditions: &mut Conditions, weights: &Scaled, k: usize) -> TreeResidual {
+    let tree = &trees()[k];
+    let (sum, denominator) = conditions.elementary_weight(weights, k);
+    let due = Rational::new(BigInt::from(1), tree.density.into());
+    TreeResidual {
+        tree: trees::name(k),
+        residual: Rational::new(sum, denominator) - due,
+        gamma: tree.density,
+        sigma: tree.symmetry,
     }
 }
 

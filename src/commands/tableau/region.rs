@@ -117,7 +117,7 @@ fn spectrum(args: &TableauRegion) -> Result<Vec<[f64; 2]>, Refusal> {
 pub fn draw(tableau: &Tableau<Rational>, spectrum: &[[f64; 2]], points: usize) -> (Region, Row) {
     let limits = tableau.stability_limits();
     let r = Chebyshev::new(&limits.polynomial, limits.real.limit().max(1.0));
-    let Rectangle { real, imaginary } = surroundings(&limits.polynomial, &r);
+    let Rectangle { real, imaginary } = surroundings(&limits, &r);
     // A little more, so that the boundary is inside.
     let pad = 0.01 * (real[1] - real[0]).max(imaginary[1] - imaginary[0]);
     let around = Rectangle {

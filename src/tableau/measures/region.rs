@@ -1,8 +1,8 @@
 //! |R(z)| on a grid of the complex plane, for drawing the region |R(z)| ≤ 1.
 
+use super::StabilityLimits;
 use super::chebyshev::Chebyshev;
 use super::roots::{solve, starting_points};
-use crate::tableau::Rational;
 use num_complex::Complex64;
 use num_traits::ToPrimitive;
 use rayon::prelude::*;
@@ -12,6 +12,8 @@ use std::f64::consts::PI;
 const LANES: usize = 64;
 /// Angles θ from 0 to π at which R(z) = e^{iθ} is solved to find how far the region reaches.
 const ANGLES: usize = 90;
+/// The share of the longest curve below which another one is an island that is not seen.
+const SEEN: f64 = 0.05;
 
 /// A rectangle of the complex plane.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,18 +24,33 @@ pub struct Rectangle {
     pub imaginary: [f64; 2],
 }
 
-/// A rectangle around the whole region of stability, all of its parts: the solutions of
-/// R(z) = e^{iθ}, which make up their boundaries, with the powers of z in `polynomial`.
-pub fn surroundings(polynomial: &[Rational], r: &Chebyshev) -> Rectangle {
-    let powers: Vec<f64> = polynomial.iter().map(|c| c.to_f64().unwrap_or(f64::NAN)).collect();
+/// A rectangle around the region of stability, but for islands too small to be seen beside it.
+///
+/// The solutions of R(z) = e^{iθ} are the boundaries of all parts of the region. Each is followed
+/// over θ; those that stay within a few hundredths of what the longest one runs over are left out,
+/// unless they belong to the stable intervals on the axes.
+pub fn surroundings(limits: &StabilityLimits, r: &Chebyshev) -> Rectangle {
+    let powers: Vec<f64> =
+        limits.polynomial.iter().map(|c| c.to_f64().unwrap_or(f64::NAN)).collect();
     let mut points = starting_points(&powers);
-    let (mut real, mut height) = ([0.0f64, 0.0f64], 0.0f64);
+    let nowhere = ([f64::INFINITY, f64::NEG_INFINITY], [f64::INFINITY, f64::NEG_INFINITY]);
+    let mut boxes = vec![nowhere; points.len()];
     for step in 0..=ANGLES {
         solve(|z| r.value_and_slope(z), PI * step as f64 / ANGLES as f64, &mut points);
-        for z in &points {
-            real = [real[0].min(z.re), real[1].max(z.re)];
-            height = height.max(z.im.abs());
+        for ((real, imaginary), z) in boxes.iter_mut().zip(&points) {
+            *real = [real[0].min(z.re), real[1].max(z.re)];
+            *imaginary = [imaginary[0].min(z.im), imaginary[1].max(z.im)];
         }
+    }
+    let length = |(real, imaginary): &([f64; 2], [f64; 2])| {
+        (real[1] - real[0]).hypot(imaginary[1] - imaginary[0])
+    };
+    let longest = boxes.iter().map(length).fold(0.0, f64::max);
+    let mut real = [-limits.real.limit(), 0.0];
+    let mut height = limits.imaginary.limit();
+    for (x, y) in boxes.iter().filter(|found| length(found) >= SEEN * longest) {
+        real = [real[0].min(x[0]), real[1].max(x[1])];
+        height = height.max(-y[0]).max(y[1]);
     }
     Rectangle { real, imaginary: [-height, height] }
 }
@@ -91,10 +108,8 @@ mod tests {
     use super::*;
     use crate::tableau::{evaluate, named};
 
-    fn rk4() -> (Vec<Rational>, Chebyshev) {
-        let powers = named("rk4").unwrap().stability_polynomial();
-        let r = Chebyshev::new(&powers, 2.5);
-        (powers, r)
+    fn rk4() -> Chebyshev {
+        Chebyshev::new(&named("rk4").unwrap().stability_polynomial(), 2.5)
     }
 
     #[test]
@@ -102,7 +117,7 @@ mod tests {
         let polynomial = [1.0, 1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0];
         let rectangle = Rectangle { real: [-3.0, 1.0], imaginary: [-2.0, 4.0] };
         let (columns, rows) = (131, 7);
-        let values = region(&rk4().1, rectangle, columns, rows);
+        let values = region(&rk4(), rectangle, columns, rows);
         assert_eq!(values.len(), columns * rows);
         for (k, value) in values.iter().enumerate() {
             let z = Complex64::new(
@@ -116,30 +131,33 @@ mod tests {
     #[test]
     fn a_symmetric_rectangle_gives_symmetric_values() {
         let rectangle = Rectangle { real: [-3.0, 1.0], imaginary: [-2.7, 2.7] };
-        let values = region(&rk4().1, rectangle, 10, 9);
+        let values = region(&rk4(), rectangle, 10, 9);
         for row in 0..9 {
             assert_eq!(
                 values[row * 10..row * 10 + 10],
                 values[(8 - row) * 10..(8 - row) * 10 + 10]
             );
         }
-        assert!(region(&rk4().1, rectangle, 0, 5).is_empty());
+        assert!(region(&rk4(), rectangle, 0, 5).is_empty());
         let origin = Rectangle { real: [0.0, 0.0], imaginary: [0.0, 0.0] };
-        assert!((region(&rk4().1, origin, 1, 1)[0] - 1.0).abs() < 1e-14);
+        assert!((region(&rk4(), origin, 1, 1)[0] - 1.0).abs() < 1e-14);
     }
 
     #[test]
     fn the_surroundings_hold_the_region_and_little_more() {
-        let (powers, r) = rk4();
-        let found = surroundings(&powers, &r);
+        let found = surroundings(&named("rk4").unwrap().stability_limits(), &rk4());
         // The real interval of rk4; its boundary turns at about 0.25 ± 2.75i and ±2.95i.
         assert!((found.real[0] + 2.785_293_563_405_282).abs() < 2e-2, "{found:?}");
         assert!(found.real[1] > 0.2 && found.real[1] < 0.4, "{found:?}");
         assert!(found.imaginary[1] > 2.9 && found.imaginary[1] < 3.1, "{found:?}");
         // Euler's method: the disk about -1.
-        let euler = named("euler").unwrap().stability_polynomial();
-        let found = surroundings(&euler, &Chebyshev::new(&euler, 2.0));
+        let euler = named("euler").unwrap().stability_limits();
+        let found = surroundings(&euler, &Chebyshev::new(&euler.polynomial, 2.0));
         assert!((found.real[0] + 2.0).abs() < 1e-12 && found.real[1].abs() < 1e-12);
         assert!((found.imaginary[1] - 1.0).abs() < 1e-12);
+        // dop853 has islands of a hundredth of its size, one of them at -23.
+        let dop853 = named("dop853").unwrap().stability_limits();
+        let found = surroundings(&dop853, &Chebyshev::new(&dop853.polynomial, 6.4));
+        assert!(found.real[0] > -6.5 && found.real[1] < 1.0, "{found:?}");
     }
 }
