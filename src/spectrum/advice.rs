@@ -71,7 +71,8 @@ pub struct Share {
     pub quantile: f64,
     /// The limits of the worst of these samples.
     pub limits: Limits,
-    /// The step: the lesser of both limits, at most the horizon.
+    /// The accurate step, at most the horizon. Over the horizon it is as good as its errors say even where it is
+    /// beyond the stable one.
     pub step: f64,
     /// Steps over the horizon; none if there is no step.
     pub steps: Option<usize>,
@@ -82,9 +83,12 @@ pub struct Share {
 impl Share {
     /// What the step is limited by; none where the horizon is.
     pub fn binding(&self) -> Option<Binding> {
-        let Limits { stable, accurate } = self.limits;
-        let both = [stable, accurate].into_iter().flatten();
-        both.filter(|binding| binding.step <= self.step).min_by(|a, b| a.step.total_cmp(&b.step))
+        self.limits.accurate
+    }
+
+    /// Whether the step is longer than the stable one: usable over this horizon, not over any.
+    pub fn is_beyond_stability(&self) -> bool {
+        self.limits.stable.is_some_and(|binding| binding.step < self.step)
     }
 }
 
@@ -229,8 +233,7 @@ pub fn advise(method: &Method, modes: &[Vec<Mode>], horizon: f64, tolerance: Tol
             stable: worst(|limits| limits.stable, quantile),
             accurate: worst(|limits| limits.accurate, quantile),
         };
-        let length = |binding: Option<Binding>| binding.map_or(f64::INFINITY, |b| b.step);
-        let step = length(limits.stable).min(length(limits.accurate)).min(horizon);
+        let step = limits.accurate.map_or(horizon, |binding| binding.step.min(horizon));
         let steps = (horizon / step * (1.0 - 1e-12)).ceil().max(1.0);
         let steps = (step > 0.0 && steps < 1e15).then_some(steps as usize);
         let evaluations = steps.map(|steps| steps * method.evaluations);

@@ -7,7 +7,7 @@ use crate::solve::Flow;
 /// Most steps of a grid that is written out.
 const MOST: usize = 10_000;
 
-/// The longest step allowed at each of `times`, and from it the times of the steps, which land on the breaks of the
+/// The longest accurate step at each of `times`, and from it the times of the steps, which land on the breaks of the
 /// weights. Between two times the shorter of their steps is allowed. None if some time allows no step, or there
 /// would be too many.
 ///
@@ -24,10 +24,8 @@ pub fn grid(
     for mode in modes.iter().flatten() {
         at.get_mut(mode.time)?.push(*mode);
     }
-    let step = |limits: Limits| {
-        let both = [limits.stable, limits.accurate].into_iter().flatten();
-        both.fold(horizon, |least, binding| least.min(binding.step))
-    };
+    let step =
+        |limits: Limits| limits.accurate.map_or(horizon, |binding| binding.step.min(horizon));
     let mut allowed: Vec<(f64, f64)> = times
         .iter()
         .zip(&at)

@@ -277,6 +277,33 @@ fn a_grid_of_the_times_of_the_steps_has_their_jacobians() {
     assert_eq!(stages.of(4, 2), steps.of(1, 2));
 }
 
+/// Memory does not grow with the samples: no more than 64 MB of Jacobians at once.
+#[test]
+fn many_samples_are_shown_in_pieces() {
+    let (width, samples) = (128, 700);
+    let flow = catalogued("resnet", width, Basis::Constant, 1);
+    let theta = numbers(flow.n_parameters(), 0.1);
+    let entries = numbers(width * samples, 1.0);
+    let mut seen = vec![0; samples];
+    let mut last = Vec::new();
+    along(&flow, &theta, &entries, When::Steps, |frame| {
+        let of = frame.states.len() / width;
+        assert_eq!(frame.jacobians.len(), of * width * width);
+        assert!(8 * frame.jacobians.len() <= 1 << 26);
+        seen[frame.first..frame.first + of].iter_mut().for_each(|seen| *seen += 1);
+        if frame.time == 0 && frame.first + of == samples {
+            last = frame.jacobians[(of - 1) * width * width..].to_vec();
+        }
+        true
+    });
+    assert!(seen.iter().all(|seen| *seen == 2));
+    // The last sample, in the second piece, has the Jacobian that it has by itself.
+    along(&flow, &theta, &entries[width * (samples - 1)..], When::Steps, |frame| {
+        assert!(frame.time > 0 || frame.jacobians == last);
+        true
+    });
+}
+
 /// A Jacobian that is lost is named, and the others go on.
 #[test]
 fn a_jacobian_that_is_not_finite_is_named() {
@@ -380,6 +407,13 @@ fn stability_alone_ranks_methods_backwards_on_oscillations() {
     };
     let [stable, accurate] = of("rk4");
     assert!((stable - 2.828).abs() < 1e-3 && (0.38..0.41).contains(&accurate), "{accurate}");
+    let euler = Method::new("euler", &tableau::named("euler").unwrap());
+    let share = advise(&euler, &modes, HORIZON, TOLERANCE).shares[2];
+    // (1 + (h w)^2)^(N/2) = 1.01 with N = T/h.
+    let h = share.step;
+    assert!(share.is_beyond_stability() && share.steps.is_some());
+    let growth = (1.0 + (h * lambda.im).powi(2)).powf(0.5 * HORIZON / h);
+    assert!((growth - 1.01).abs() < 1e-6, "{growth}");
     let [stable, accurate] = of("cash_karp");
     assert!(stable == 0.0 && (0.6..1.0).contains(&accurate), "{accurate}");
 }

@@ -50,7 +50,7 @@ pub fn advice(
     samples: &[usize],
 ) -> Result<(), WriteError> {
     let mut csv = String::from(
-        "method,order,quantile,stable_step,accurate_step,step,steps,evaluations,limit,lambda_re,lambda_im,time,sample,later_stable_steps\n",
+        "method,order,quantile,stable_step,accurate_step,step,beyond_stability,steps,evaluations,limit,lambda_re,lambda_im,time,sample,later_stable_steps\n",
     );
     for advice in all {
         for share in &advice.shares {
@@ -68,13 +68,14 @@ pub fn advice(
             let later: Vec<String> =
                 advice.later.iter().map(|[from, to]| format!("{from:?} to {to:?}")).collect();
             csv.push_str(&format!(
-                "{},{},{},{},{},{:?},{},{},{place},{}\n",
+                "{},{},{},{},{},{:?},{},{},{},{place},{}\n",
                 advice.method,
                 advice.order,
                 share.quantile,
                 length(limits.stable.map(|b| b.step)),
                 length(limits.accurate.map(|b| b.step)),
                 share.step,
+                share.is_beyond_stability(),
                 count(share.steps),
                 count(share.evaluations),
                 later.join("; "),

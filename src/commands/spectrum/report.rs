@@ -139,6 +139,8 @@ struct ShareRow {
     step: f64,
     steps: Option<usize>,
     evaluations: Option<usize>,
+    /// Usable over this horizon, not over any.
+    beyond_stability: bool,
     limit: Option<&'static str>,
     binding: Option<At>,
 }
@@ -307,6 +309,7 @@ impl Report {
             step: share.step,
             steps: share.steps,
             evaluations: share.evaluations,
+            beyond_stability: share.is_beyond_stability(),
             limit: share.binding().map(|binding| binding.limit.name()),
             binding: at(share),
         };
@@ -501,7 +504,7 @@ impl Report {
             ),
         };
         format!(
-            "{} {}, {} times, width {}, weights: {}; {} in {} steps to {}\n\n{}\n\nlargest steps for all samples, cheapest first; evaluations for 95 % and 99 % of the samples\n{table}{grids}\n{}",
+            "{} {}, {} times, width {}, weights: {}; {} in {} steps to {}\n\n{}\n\nlargest steps for all samples, cheapest first by evaluations at the accurate step; then evaluations for 95 % and 99 % of the samples\n{table}{grids}\n{}",
             self.samples,
             self.samples_are,
             self.times,
