@@ -61,7 +61,7 @@ pub fn error(polynomial: &[f64], z: Complex64, steps: f64, tolerance: Tolerance)
     // What is gone after one step needs no more digits.
     let gained = ratio.norm().ln().max(-700.0);
     let (a, delta) = (b + gained, ratio.arg().abs());
-    let growth = (steps * (a - b.max(0.0)).max(0.0).min(700.0)).exp_m1();
+    let growth = (steps * (a - b.max(0.0)).clamp(0.0, 700.0)).exp_m1();
     let damping = match b >= 0.0 {
         true => (steps * gained).exp_m1().abs(),
         false => {

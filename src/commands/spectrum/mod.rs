@@ -2,6 +2,7 @@
 
 mod figures;
 mod files;
+mod findings;
 mod report;
 mod subject;
 

@@ -1,22 +1,22 @@
 //! What a study says: extreme values, notes, advice.
 
+mod notes;
+
 use std::path::{Path, PathBuf};
 
 use num_complex::Complex64;
 use serde::Serialize;
 
+use self::notes::short;
 use super::Study;
+use super::findings::At;
 use super::subject::Subject;
 use crate::report::table::Table;
-use crate::spectrum::advice::{Advice, QUANTILES, Share};
+use crate::spectrum::advice::{QUANTILES, Share};
 use crate::spectrum::{DEFECTIVE, Frozen, Look, Propagator, Tolerance};
 
-/// Condition of eigenvectors from which on eigenvalues alone are not to be trusted.
-const MISLEADING: f64 = 10.0;
 /// Methods in the printed table.
 const ROWS: usize = 12;
-/// Jacobians that are named one by one.
-const NAMED: usize = 3;
 
 #[derive(Serialize)]
 pub struct Report {
@@ -40,15 +40,6 @@ pub struct Report {
     advice: Vec<Row>,
     grids: Vec<Grid>,
     lost: Vec<LostAt>,
-}
-
-/// An eigenvalue and where it was found.
-#[derive(Clone, Copy, Serialize)]
-struct At {
-    re: f64,
-    im: f64,
-    t: f64,
-    sample: usize,
 }
 
 #[derive(Serialize)]
@@ -158,95 +149,6 @@ struct LostAt {
     t: f64,
     sample: usize,
     why: String,
-}
-
-impl Study {
-    fn at(&self, subject: &Subject, number: usize) -> At {
-        let spectrum = &self.spectrum;
-        let lambda = spectrum.values[number];
-        let place = number / spectrum.width;
-        let t = spectrum.times[place / spectrum.samples];
-        At { re: lambda.re, im: lambda.im, t, sample: subject.name_of(place % spectrum.samples) }
-    }
-
-    /// The eigenvalue for which a number is largest.
-    fn most(&self, subject: &Subject, of: impl Fn(usize, Complex64) -> f64) -> Option<(f64, At)> {
-        let finite = self.spectrum.values.iter().enumerate().filter(|(_, v)| v.is_finite());
-        let scored = finite.map(|(k, value)| (of(k, *value), k));
-        let best =
-            scored.filter(|(score, _)| !score.is_nan()).max_by(|a, b| a.0.total_cmp(&b.0))?;
-        (best.0 > f64::NEG_INFINITY).then(|| (best.0, self.at(subject, best.1)))
-    }
-
-    /// Whether an eigenvalue grows by itself, beyond the rounding of its real part.
-    fn grows(&self, number: usize) -> bool {
-        let place = number / self.spectrum.width;
-        let (time, sample) = (place / self.spectrum.samples, place % self.spectrum.samples);
-        self.spectrum.values[number].re > self.spectrum.rounding(time, sample)
-    }
-
-    /// Frozen eigenvalues against the propagator, for each sample looked at closely.
-    pub fn frozen(&self) -> Vec<Option<Frozen>> {
-        let (times, count) = (self.spectrum.times.len(), self.close.len());
-        let of = |(k, propagator): (usize, &Option<Propagator>)| {
-            let looks: Option<Vec<&Look>> =
-                (0..times).map(|time| self.looks[time * count + k].as_ref()).collect();
-            let looks = looks?;
-            let abscissas: Vec<f64> = looks.iter().map(|look| look.normality.abscissa).collect();
-            let condition = looks.iter().map(|look| look.normality.condition).fold(1.0, f64::max);
-            Some(Frozen::of(&self.spectrum.times, &abscissas, condition, propagator.as_ref()?))
-        };
-        self.propagators.iter().enumerate().map(of).collect()
-    }
-
-    /// Looks with their time and sample.
-    fn looks(&self) -> impl Iterator<Item = (&Look, f64, usize)> {
-        let count = self.close.len().max(1);
-        self.looks.iter().enumerate().filter_map(move |(k, look)| {
-            Some((look.as_ref()?, self.spectrum.times[k / count], self.close[k % count]))
-        })
-    }
-
-    /// What a person should be warned of.
-    pub fn complaints(&self, subject: &Subject) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut named = |all: Vec<String>, what: &str| {
-            let more = all.len().saturating_sub(NAMED);
-            lines.extend(all.into_iter().take(NAMED));
-            if more > 0 {
-                lines.push(format!("{more} more {what}"));
-            }
-        };
-        let lost = self.spectrum.lost.iter().map(|lost| {
-            let sample = subject.name_of(lost.sample);
-            format!(
-                "the Jacobian at time {}, sample {sample} {}; the others go on",
-                lost.t, lost.why
-            )
-        });
-        named(lost.collect(), "Jacobians without eigenvalues");
-        let defective = self.looks().filter(|(look, ..)| look.normality.condition > DEFECTIVE);
-        let defective = defective.map(|(look, t, sample)| {
-            let (sample, condition) = (subject.name_of(sample), look.normality.condition);
-            format!(
-                "the Jacobian at time {t}, sample {sample} is defective: the condition of its eigenvectors is {condition:.1e}, its eigenvalues are right to half the digits"
-            )
-        });
-        named(defective.collect(), "defective Jacobians");
-        let beyond = self.frozen().into_iter().flatten().filter(Frozen::misleads).count();
-        if beyond > 0 {
-            lines.push(format!(
-                "for {beyond} of {} samples the propagator dy(T)/dy(0) is larger than the eigenvalues at each time, frozen, would allow: they prove nothing here (Markus & Yamabe 1960); trust the propagator",
-                self.close.len()
-            ));
-        }
-        lines
-    }
-
-    /// The advice for the method in use.
-    fn own_advice(&self) -> Option<&Advice> {
-        self.advice.iter().find(|advice| advice.method == self.method.name)
-    }
 }
 
 impl Report {
@@ -362,99 +264,6 @@ impl Report {
         report
     }
 
-    fn notes_of(&self, study: &Study, subject: &Subject) -> Vec<String> {
-        let mut notes = Vec::new();
-        let method = &self.method;
-        if let Some(Damping { g: [least, most], bounds: [low, high] }) = self.damping {
-            let g = if most - least <= 1e-9 * most.abs() {
-                short(most)
-            } else {
-                format!("{} to {}", short(least), short(most))
-            };
-            notes.push(format!(
-                "the field is tanh((S - g I) y + b) with S skew, g = {g}: J = D (S - g I) with D = diag(1 - f^2), so that -g max d <= Re λ <= -g min d at each sample and time, here within {} and {}; it is not normal, and the norm to measure in is |D^(-1/2) v|",
-                short(low), short(high)
-            ));
-        }
-        let Amplification { growing_in_equation, growing_by_method, largest_by_method, .. } =
-            self.amplification;
-        if let (true, Some(at)) = (growing_in_equation > 0.0, self.extremes.rightmost) {
-            notes.push(format!(
-                "growth in the equation itself: Re λ > 0 for {} of the eigenvalues, most {} at t = {}, sample {}; no step changes that, and stable steps are those of the others",
-                percent(growing_in_equation), short(at.re), short(at.t), at.sample
-            ));
-        }
-        notes.push(match (growing_by_method > 0.0, largest_by_method) {
-            (true, Some(most)) => format!(
-                "growth made by the method: at the steps in use {method} has |R(hλ)| > 1 for {} of the eigenvalues though Re λ <= 0 there, at most {}",
-                percent(growing_by_method), short(most)
-            ),
-            _ => format!("at the steps in use {method} makes no eigenvalue with Re λ <= 0 grow"),
-        });
-        if let Some(share) = study.own_advice().and_then(|advice| advice.shares.last())
-            && let Some(binding) = share.limits.stable
-        {
-            let mode = binding.mode;
-            notes.push(format!(
-                "{method} is stable up to h = {}; the eigenvalue that binds is {} ± {}i at t = {}, sample {}",
-                short(binding.step),
-                short(mode.lambda.re),
-                short(mode.lambda.im),
-                short(study.spectrum.times[mode.time]),
-                subject.name_of(mode.sample)
-            ));
-        }
-        if let Some(closer) = &self.normality {
-            let misleading = closer.largest_condition > MISLEADING;
-            let holds = match closer.range_step > 0.0 {
-                true => format!(
-                    "up to h = {} the numerical range, times h, lies in the region of {method}, so that powers of R(hJ) stay below {} at each frozen time (Crouzeix & Palencia 2017)",
-                    short(closer.range_step),
-                    match closer.norm_condition > 1.0 {
-                        true => format!(
-                            "1 + √2 in the norm |D^(-1/2) v|, {} in the usual one",
-                            short((1.0 + 2f64.sqrt()) * closer.norm_condition)
-                        ),
-                        false => "1 + √2".to_owned(),
-                    }
-                ),
-                false => format!(
-                    "the numerical range reaches Re = {}, into the right half-plane, so that solutions may at first grow like e^(ωt) with that ω, and no step bounds the powers of R(hJ) by Crouzeix & Palencia's theorem",
-                    short(closer.largest_numerical_abscissa)
-                ),
-            };
-            if misleading {
-                notes.push(format!(
-                    "the Jacobians are far from normal (condition of the eigenvectors up to {}, at t = {}, sample {}): eigenvalues say what happens in the end, not at first; {holds}",
-                    short(closer.largest_condition), short(closer.t), closer.sample
-                ));
-            } else {
-                notes.push(format!(
-                    "the eigenvectors are well conditioned (at most {}); {holds}",
-                    short(closer.largest_condition)
-                ));
-            }
-        }
-        if let Some(all) = &self.propagators {
-            notes.push(format!(
-                "dy(T)/dy(0): norm up to {}, differing from the converged flow's by up to {} of it; Lyapunov exponents from {} to {} (medians)",
-                short(all.largest_norm),
-                percent(all.largest_difference),
-                short(all.exponents.last().copied().unwrap_or(f64::NAN)),
-                short(all.exponents.first().copied().unwrap_or(f64::NAN)),
-            ));
-        }
-        if let (Some(back), Some(growth)) =
-            (self.adjoint.backward_state_abscissa, self.adjoint.backward_growth)
-        {
-            notes.push(format!(
-                "backward: the adjoint has the same eigenvalues as the flow, the state recomputed backward those with the other sign, up to Re = {}: errors of the final state grow {} times on that way",
-                short(back), short(growth)
-            ));
-        }
-        notes
-    }
-
     pub fn text(&self) -> String {
         let mut table = Table::new([
             "method",
@@ -568,25 +377,4 @@ fn propagators(study: &Study) -> Option<Propagators> {
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn percent(share: f64) -> String {
-    format!("{} %", short(100.0 * share))
-}
-
-/// Three digits that count.
-fn short(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 || !value.is_finite() {
-        return format!("{value}");
-    }
-    if !(1e-3..1e5).contains(&size) {
-        return format!("{value:.2e}");
-    }
-    let before = size.log10().floor() as i32;
-    let text = format!("{value:.*}", (2 - before).clamp(0, 6) as usize);
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
 }
