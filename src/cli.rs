@@ -1,6 +1,7 @@
 //! What may be typed, nothing more.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -68,6 +69,14 @@ pub enum Verb {
         #[command(subcommand)]
         verb: TableauVerb,
     },
+    /// Eigenvalues of the Jacobian along a network, and which steps they allow each method
+    ///
+    /// Takes df/dy at chosen samples and times of a trained run, or of a model with its initial weights
+    /// or with those of --weights, and writes a folder: eigenvalues.npy (complex128 [times, samples,
+    /// width]), amplification.npy (|R(h lambda)|, the same shape), times.npy, samples.npy, advice.csv,
+    /// and figures with their data. The advice has for each method of the catalogue the largest stable
+    /// step, the largest accurate step, and what they cost.
+    Spectrum(Spectrum),
     /// Write a commented model file to start from
     New(New),
     /// Everything that can be known of models without training
@@ -303,6 +312,86 @@ pub enum ExportFormat {
     Julia,
     /// Lists of fractions.Fraction
     Python,
+}
+
+#[derive(Args, Debug)]
+pub struct Spectrum {
+    /// A run folder, or a model file (RON)
+    pub target: PathBuf,
+    #[command(flatten)]
+    pub changes: Changes,
+    /// Weights from elsewhere, in the names of weights.safetensors (default: those of the run, or the initial ones)
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub weights: Option<PathBuf>,
+    /// Training samples: all, class-means, or a number of them drawn at random (default: 100, or all if fewer)
+    #[arg(long, value_name = "all|class-means|N")]
+    pub samples: Option<SampleChoice>,
+    /// Times: steps, stages (of all steps), or a number of equally spaced ones
+    #[arg(long, default_value = "steps", value_name = "steps|stages|N")]
+    pub times: TimeChoice,
+    /// Samples of these whose eigenvectors, numerical ranges and propagators are computed too (default: at most 20)
+    #[arg(long, value_name = "N")]
+    pub close: Option<usize>,
+    /// Growth over the horizon that a method may make
+    #[arg(long, default_value_t = 0.01, value_name = "SHARE", allow_negative_numbers = true)]
+    pub growth: f64,
+    /// Error of damping, and of phase in radians, over the horizon
+    #[arg(long, default_value_t = 0.01, value_name = "ERROR", allow_negative_numbers = true)]
+    pub tolerance: f64,
+    /// The folder to write (default: spectrum in the run, or beside the model NAME-spectrum)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace the files of an earlier study in that folder
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Which samples `spectrum` studies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleChoice {
+    /// All of the training part.
+    All,
+    /// The mean features of each class.
+    ClassMeans,
+    /// So many, drawn at random.
+    Random(usize),
+}
+
+impl FromStr for SampleChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<SampleChoice, String> {
+        match (text, text.parse()) {
+            ("all", _) => Ok(SampleChoice::All),
+            ("class-means", _) => Ok(SampleChoice::ClassMeans),
+            (_, Ok(count)) if count > 0 => Ok(SampleChoice::Random(count)),
+            _ => Err("give all, class-means, or a number from 1 on".to_owned()),
+        }
+    }
+}
+
+/// At which times `spectrum` takes Jacobians.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeChoice {
+    /// Those of the steps.
+    Steps,
+    /// Those of all stages.
+    Stages,
+    /// So many, equally spaced.
+    Grid(usize),
+}
+
+impl FromStr for TimeChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<TimeChoice, String> {
+        match (text, text.parse()) {
+            ("steps", _) => Ok(TimeChoice::Steps),
+            ("stages", _) => Ok(TimeChoice::Stages),
+            (_, Ok(count)) if (2..=100_000).contains(&count) => Ok(TimeChoice::Grid(count)),
+            _ => Err("give steps, stages, or a number from 2 to 100000".to_owned()),
+        }
+    }
 }
 
 #[derive(Args, Debug)]

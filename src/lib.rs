@@ -61,6 +61,8 @@
 //!
 //! [`solve`] takes the steps, forward and back, and knows at which times which weights are needed.
 //!
+//! [`spectrum`] has the eigenvalues of the Jacobian along a flow, and what they advise.
+//!
 //! [`network`] joins opening, flow, head and loss, and evaluates them on blocks of samples in parallel, to the same
 //! bits for any number of threads.
 //!
@@ -102,6 +104,7 @@ pub mod network;
 pub mod report;
 pub mod solve;
 pub mod spec;
+pub mod spectrum;
 pub mod tableau;
 pub mod train;
 pub mod weights;

@@ -232,7 +232,7 @@ fn work<'a>(
 }
 
 /// The states behind the opening, width x samples: the first of the trace, a block of samples after the other.
-fn entries(network: &Network, samples: &Samples, theta: &[f64]) -> Vec<f64> {
+pub(super) fn entries(network: &Network, samples: &Samples, theta: &[f64]) -> Vec<f64> {
     let mut engine = Engine::new(network);
     let (block, count) = (engine.block(), samples.count());
     let mut states = Vec::with_capacity(network.width() * count);

@@ -260,7 +260,7 @@ impl Trained<'_> {
 }
 
 /// At most `most` of the numbers below `count`, evenly spread, the first among them.
-fn spread(count: usize, most: usize) -> impl Iterator<Item = usize> {
+pub fn spread(count: usize, most: usize) -> impl Iterator<Item = usize> {
     let drawn = count.min(most);
     (0..drawn).map(move |k| k * count / drawn)
 }

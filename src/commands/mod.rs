@@ -15,6 +15,7 @@ mod run_folder;
 mod scores;
 mod solve;
 mod steps;
+mod spectrum;
 mod tableau;
 mod train;
 
@@ -92,6 +93,7 @@ pub fn run(cli: Cli) -> Result<(), Refusal> {
             field::show(&field, width, &set, &output)
         }
         Verb::Tableau { verb } => tableau::run(&verb, &output),
+        Verb::Spectrum(args) => spectrum::run(&args, &output),
         Verb::New(args) => new::run(&args, &output),
         Verb::Check(args) => check::run(&args, &output),
         Verb::Data(args) => data::run(&args, &output),

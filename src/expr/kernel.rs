@@ -365,6 +365,22 @@ impl Kernel {
         self.behind_value().iter().any(|n| self.graph.op(*n) == Op::Time)
     }
 
+    /// The function of which the value is one layer, function(M*y + b) with M and b free of the state.
+    pub fn layer(&self) -> Option<Function> {
+        let (&[value], [block]) = (self.derived.value.as_slice(), &*self.formula.declared.state)
+        else {
+            return None;
+        };
+        let Op::Map(function, inner) = self.graph.op(value) else { return None };
+        let mut graph = self.graph.clone();
+        let state = graph.input(Input::State(0), Shape::state(block.rows));
+        let direction = graph.input(Input::StateTangent(0), Shape::state(block.rows));
+        let along = HashMap::from([(state, direction)]);
+        let slope = (*tangents(&mut graph, &[inner], &along).first()?)?;
+        let affine = !graph.needed(&[slope], |_| false).contains(&state);
+        (affine && graph.shape(inner).rows == block.rows).then_some(function)
+    }
+
     fn behind_value(&self) -> Vec<Node> {
         self.graph.needed(&self.derived.value, |_| false)
     }

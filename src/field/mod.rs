@@ -12,7 +12,7 @@ pub use symbolic::{FieldError, SymbolicField};
 
 pub use crate::expr::abreast::{clear_filling, turn, turn_back};
 pub use crate::expr::{
-    Call, Combination, Product, ProductKind, Series, Then, Weight, Work, Workspace,
+    Call, Combination, Function, Product, ProductKind, Series, Then, Weight, Work, Workspace,
 };
 
 /// A field y' = f(t, y; w) for a block of samples.
@@ -120,6 +120,12 @@ pub trait VectorField: Send + Sync {
     /// gradient += (df/dw)' u, from the sums.
     fn gather(&self, _at: At<'_>, sums: &[f64], gradient: &mut [f64], _ws: &mut Workspace) {
         gradient.iter_mut().zip(sums).for_each(|(g, s)| *g += s);
+    }
+
+    /// The function of which f is one layer, f = function(M y + b) with M and b free of the state; none if it is
+    /// not one, or not known to be.
+    fn layer(&self) -> Option<Function> {
+        None
     }
 
     /// The work of a call, for those who predict times; none if it is not known.

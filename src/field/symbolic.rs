@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use super::columns;
 use super::{
-    At, Call, FieldFile, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Work, Workspace,
-    pull_by_vjp,
+    At, Call, FieldFile, Function, Pass, Pull, Size, Then, VectorField, Weight, WeightShape, Work,
+    Workspace, pull_by_vjp,
 };
 use crate::expr::abreast::{LANES, WIDE};
 use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Memory};
@@ -209,6 +209,10 @@ impl VectorField for SymbolicField {
 
     fn gather(&self, at: At<'_>, sums: &[f64], gradient: &mut [f64], ws: &mut Workspace) {
         self.kernel.gather(at.t, at.prepared, sums, gradient, ws);
+    }
+
+    fn layer(&self) -> Option<Function> {
+        self.kernel.layer()
     }
 
     fn work(&self, call: Call) -> Option<Work> {

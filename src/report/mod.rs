@@ -24,6 +24,7 @@ mod legend;
 pub mod palette;
 pub mod region;
 mod render;
+pub mod spectrum;
 pub mod table;
 pub mod work_precision;
 mod write;

@@ -5,7 +5,7 @@ mod compare;
 mod export;
 mod list;
 mod problems;
-mod region;
+pub mod region;
 mod report;
 mod show;
 

@@ -27,7 +27,7 @@ struct Report<'a> {
 }
 
 #[derive(Serialize)]
-struct Row {
+pub struct Row {
     name: String,
     real_interval: f64,
     imaginary_interval: f64,
@@ -113,7 +113,8 @@ fn spectrum(args: &TableauRegion) -> Result<Vec<[f64; 2]>, Refusal> {
     Ok(scaled)
 }
 
-fn draw(tableau: &Tableau<Rational>, spectrum: &[[f64; 2]], points: usize) -> (Region, Row) {
+/// |R| about the region of a method, and how it sees these points.
+pub fn draw(tableau: &Tableau<Rational>, spectrum: &[[f64; 2]], points: usize) -> (Region, Row) {
     let limits = tableau.stability_limits();
     let r = Chebyshev::new(&limits.polynomial, limits.real.limit().max(1.0));
     let Rectangle { real, imaginary } = surroundings(&limits, &r);
