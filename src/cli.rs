@@ -67,6 +67,26 @@ pub enum Verb {
     Check(Check),
     /// Write a model's data set as CSV
     Data(Data),
+    /// Train a model with some of its fields varied, and collect what comes of it
+    ///
+    /// The study file names a model and the values of its fields; there is a run for each
+    /// combination, as many side by side as there are threads. What is done is not done again: the
+    /// same command goes on with a study that was stopped. A run that fails keeps its row, with the
+    /// reason. DIR gets results.csv with a row a run, summary.csv with the statistics over seeds,
+    /// the figures that the file asks for, and the runs.
+    Study(Study),
+    /// Trained networks under every method and number of steps, beside the converged flow
+    ///
+    /// The converged flow is the network with its steps refined until the final states no longer
+    /// move. Below the critical step the answer no longer depends on the solver: no method and no
+    /// finer step of the table changes the accuracy by more than a point from the converged one.
+    Swap(Swap),
+    /// Error of a trained network against its step, the order of it, and whether it is an ODE
+    ///
+    /// Loss and distance from the converged flow with fewer and with more steps of the training
+    /// method. A network whose loss has its minimum at the step of the training, and loses it when
+    /// steps are refined, is not an ODE but a chain of steps.
+    Converge(Converge),
     /// How fast a model's network is, beside plain matrix products of the same shape
     ///
     /// Times the network at its initial weights over all training samples of the model, or over
@@ -186,6 +206,55 @@ pub struct Data {
     /// Where to write the CSV (default: stdout)
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Study {
+    /// The study file (RON)
+    pub study: PathBuf,
+    /// The folder of the study (default: the study's name, under runs)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Swap {
+    /// Run folders
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Methods of the catalogue
+    #[arg(long, value_delimiter = ',', default_value = "euler,midpoint,heun3,rk4,dopri5")]
+    pub methods: Vec<String>,
+    /// Numbers of steps (default: powers of two up to 256, and those of the training)
+    #[arg(long, value_delimiter = ',')]
+    pub steps: Vec<usize>,
+    #[command(flatten)]
+    pub refined: Refined,
+    /// Where to write table and figure (default: the folder of the first run)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Converge {
+    /// A run folder
+    pub run: PathBuf,
+    /// Another method: a name of the catalogue
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    #[command(flatten)]
+    pub refined: Refined,
+    /// Where to write table and figure (default: the folder of the run)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// How the converged flow is found.
+#[derive(Args, Debug)]
+pub struct Refined {
+    /// Steps are refined until the final states move by less than this share of their size
+    #[arg(long, value_name = "SHARE", default_value = "1e-8")]
+    pub tolerance: f64,
 }
 
 #[derive(Args, Debug)]

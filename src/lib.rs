@@ -66,7 +66,11 @@
 //!
 //! [`train`] minimises an objective: the loop, its events and checkpoints, one file an optimiser.
 //!
+//! [`converged`] has the flow of a trained network apart from its steps.
+//!
 //! [`spec`] reads model files. An error says where, what, and what would be right; `build` makes the network.
+//!
+//! [`study`] varies fields of a model and collects what came of the runs.
 //!
 //! [`cli`] is what may be typed, [`commands`] what it means: one file a verb. Only they print.
 
@@ -88,6 +92,7 @@ mod buffer;
 pub mod cli;
 pub mod commands;
 pub mod control;
+pub mod converged;
 pub mod data;
 mod dialect;
 pub mod expr;
@@ -101,6 +106,7 @@ pub mod network;
 pub mod report;
 pub mod solve;
 pub mod spec;
+pub mod study;
 pub mod tableau;
 pub mod train;
 pub mod weights;

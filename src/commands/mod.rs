@@ -2,17 +2,22 @@
 
 mod bench;
 mod check;
+mod converge;
 mod data;
 mod evaluate;
 mod field;
 mod figures;
 mod gradcheck;
 mod gradient;
+mod job;
 mod new;
 mod output;
 mod predict;
 mod run_folder;
 mod scores;
+mod solvers;
+mod study;
+mod swap;
 mod train;
 
 use std::error::Error;
@@ -91,6 +96,9 @@ pub fn run(cli: Cli) -> Result<(), Refusal> {
         Verb::New(args) => new::run(&args, &output),
         Verb::Check(args) => check::run(&args, &output),
         Verb::Data(args) => data::run(&args, &output),
+        Verb::Study(args) => study::run(&args, &output),
+        Verb::Swap(args) => swap::run(&args, &output),
+        Verb::Converge(args) => converge::run(&args, &output),
         Verb::Bench(args) => bench::run(&args, &output),
     })
 }

@@ -166,6 +166,13 @@ impl RunFolder {
 
     /// The summary of a run that has come to its end; none while there is something left to do.
     pub fn finished(&self) -> Result<Option<Summary>, RunError> {
+        let finished =
+            |stop: &StopReason| matches!(stop, StopReason::Epochs | StopReason::EarlyStop { .. });
+        Ok(self.ended()?.filter(|summary| finished(&summary.stop_reason)))
+    }
+
+    /// The summary of a run that has stopped, also of one that failed: it would fail again.
+    pub fn ended(&self) -> Result<Option<Summary>, RunError> {
         let path = self.file(SUMMARY);
         if !path.exists() {
             return Ok(None);
@@ -173,9 +180,7 @@ impl RunFolder {
         let text = read_text(&path)?;
         let summary: Summary =
             serde_json::from_str(&text).map_err(|source| RunError::Damaged { path, source })?;
-        let finished =
-            matches!(summary.stop_reason, StopReason::Epochs | StopReason::EarlyStop { .. });
-        Ok(finished.then_some(summary))
+        Ok(Some(summary))
     }
 
     fn file(&self, name: &str) -> PathBuf {

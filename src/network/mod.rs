@@ -235,6 +235,11 @@ impl Network {
         Ok(Network { opening, flow, head, loss, penalties, features, outputs, layout })
     }
 
+    /// The same without a head: its outputs are the final states. The vector of trained numbers stays the same.
+    pub fn headless(&self) -> Network {
+        Network { head: None, outputs: self.width(), ..self.clone() }
+    }
+
     /// Rows of x.
     pub fn features(&self) -> usize {
         self.features
