@@ -87,6 +87,15 @@ pub enum Verb {
     /// method. A network whose loss has its minimum at the step of the training, and loses it when
     /// steps are refined, is not an ODE but a chain of steps.
     Converge(Converge),
+    /// The objective on lines and planes through trained weights, and the spectrum of its Hessian
+    ///
+    /// One run: directions from its weights. Two runs: the line between them, 0 being the first and
+    /// 1 the second. Three runs: their plane. Losses and accuracies of both parts of the data are
+    /// found at every point of the grid; points that are known from an earlier call are not found
+    /// again.
+    Landscape(Landscape),
+    /// Trained runs beside each other: a table, and their histories in one figure
+    Compare(Compare),
     /// How fast a model's network is, beside plain matrix products of the same shape
     ///
     /// Times the network at its initial weights over all training samples of the model, or over
@@ -245,6 +254,75 @@ pub struct Converge {
     #[command(flatten)]
     pub refined: Refined,
     /// Where to write table and figure (default: the folder of the run)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Landscape {
+    /// Run folders, one to three
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Where directions from one run lead
+    #[arg(long, value_enum, default_value_t)]
+    pub along: Along,
+    /// A line along the first direction instead of a plane
+    #[arg(long)]
+    pub line: bool,
+    /// The points along each direction (default: -1:1:51; along the path what holds it)
+    #[arg(long, value_name = "FROM:TO:COUNT", allow_hyphen_values = true)]
+    pub grid: Option<String>,
+    /// What random directions do with biases
+    #[arg(long, value_enum, default_value_t)]
+    pub biases: Biases,
+    /// The seed of random directions and probes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// The Hessian's largest eigenvalues, the density of all of them, and the trace
+    #[arg(long, conflicts_with_all = ["along", "line", "grid"])]
+    pub spectrum: bool,
+    /// The same of the Gauss-Newton matrix
+    #[arg(long, requires = "spectrum")]
+    pub gauss_newton: bool,
+    /// How many of the largest eigenvalues
+    #[arg(long, value_name = "K", default_value_t = 10)]
+    pub eigenvalues: usize,
+    /// Random vectors for density and trace
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub probes: usize,
+    /// Where to write figures and arrays (default: the folder of the first run)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Where directions lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Along {
+    /// At random, each row of a matrix as long as that of the weights (Li and others, 2018)
+    #[default]
+    Random,
+    /// Where the training went furthest: needs `snapshots` in the training of the run
+    Path,
+    /// Eigenvectors of the Hessian's largest eigenvalues
+    Hessian,
+}
+
+/// What random directions do with biases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Biases {
+    /// They stay
+    #[default]
+    Frozen,
+    /// Each moves by its own size
+    Normalised,
+}
+
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// Run folders
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Where to write table and figure
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

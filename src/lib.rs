@@ -68,6 +68,8 @@
 //!
 //! [`converged`] has the flow of a trained network apart from its steps.
 //!
+//! [`landscape`] has the objective about trained weights: lines, planes, the spectrum of its Hessian.
+//!
 //! [`spec`] reads model files. An error says where, what, and what would be right; `build` makes the network.
 //!
 //! [`study`] varies fields of a model and collects what came of the runs.
@@ -99,10 +101,12 @@ pub mod expr;
 pub mod field;
 pub mod gradcheck;
 pub mod jacobian;
+pub mod landscape;
 pub mod loss;
 pub mod measure;
 mod nearest;
 pub mod network;
+mod parallel;
 pub mod report;
 pub mod solve;
 pub mod spec;

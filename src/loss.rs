@@ -107,6 +107,24 @@ impl Loss {
         }
     }
 
+    /// The second derivative of the loss by the outputs z, which no loss here takes from the target, times v and
+    /// `factor`; it overwrites `out`.
+    pub fn curvature(self, z: &[f64], v: &[f64], factor: f64, out: &mut [f64]) {
+        match self {
+            Loss::Softmax => {
+                // diag(p) - p p'
+                softmax(z, out);
+                let mean: f64 = out.iter().zip(v).map(|(p, v)| p * v).sum();
+                out.iter_mut().zip(v).for_each(|(p, v)| *p *= factor * (v - mean));
+            }
+            Loss::Logistic => {
+                let (p, _) = logistic(z[0]);
+                out[0] = factor * p * (1.0 - p) * v[0];
+            }
+            Loss::Squares => out.iter_mut().zip(v).for_each(|(o, v)| *o = factor * v),
+        }
+    }
+
     /// The class that the outputs say.
     pub fn class(self, z: &[f64]) -> usize {
         match self {
@@ -186,6 +204,31 @@ mod tests {
                 };
                 let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
                 assert!((slope[i] - 2.0 * difference).abs() < 1e-9, "{loss:?} {target:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn curvature_is_the_derivative_of_the_slope() {
+        let (z, v) = ([0.3, -1.2, 0.9], [0.7, 0.1, -0.5]);
+        let values = [0.1, 0.2, -0.4];
+        for (loss, n, target) in [
+            (Loss::Softmax, 3, Target::Class(1)),
+            (Loss::Logistic, 1, Target::Class(1)),
+            (Loss::Squares, 3, Target::Values(&values)),
+        ] {
+            let mut exact = vec![0.0; n];
+            loss.curvature(&z[..n], &v[..n], 2.0, &mut exact);
+            let slope = |s: f64| {
+                let z: Vec<f64> = z[..n].iter().zip(v).map(|(z, v)| z + s * v).collect();
+                let mut slope = vec![0.0; n];
+                loss.value_and_slope(&z, target, 2.0, &mut slope);
+                slope
+            };
+            let (ahead, behind) = (slope(1e-5), slope(-1e-5));
+            for i in 0..n {
+                let difference = (ahead[i] - behind[i]) / 2e-5;
+                assert!((exact[i] - difference).abs() < 1e-9, "{loss:?}");
             }
         }
     }

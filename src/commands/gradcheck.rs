@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::gradient::failed;
 use super::{Output, Refusal, read_model};
 use crate::cli::ModelArgs;
-use crate::gradcheck::{self, DIFFERENCE_TOLERANCE, TRANSPOSE_TOLERANCE};
+use crate::gradcheck::{self, DIFFERENCE_TOLERANCE, SYMMETRY_TOLERANCE, TRANSPOSE_TOLERANCE};
 use crate::network::Opening;
 use crate::report::table::Table;
 use crate::spec::Model;
@@ -61,6 +61,23 @@ fn text(report: &Report) -> String {
             slope(row.remainder_slope),
         ]);
     }
+    let second = match &tests.second {
+        Some(second) => {
+            let mut table = Table::new(["ε", "remainder", "slope"]);
+            for row in &second.rows {
+                let remainder = format!("{:.3e}", row.remainder);
+                table.row([format!("{:.1e}", row.epsilon), remainder, slope(row.slope)]);
+            }
+            format!(
+                "Taylor test with the Hessian: slope {}, should be 3\n{table}\n\
+                 Symmetry, relative error below {SYMMETRY_TOLERANCE:.0e}: Hessian {:.1e}, Gauss-Newton matrix {:.1e}\n\n",
+                slope(second.slope),
+                second.hessian_symmetry,
+                second.gauss_newton_symmetry,
+            )
+        }
+        None => "The field does not know its second derivatives.\n\n".to_owned(),
+    };
     let mut transposes = Table::new(["t", "relative error"]);
     for row in &tests.transposes {
         transposes.row([format!("{:.4}", row.t), format!("{:.1e}", row.error)]);
@@ -82,7 +99,7 @@ fn text(report: &Report) -> String {
     };
     format!(
         "objective {:.6}, gradient norm {:.6e}; {} samples, {} parameters\n\n\
-         Taylor test: slopes {} and {}, should be 1 and 2\n{taylor}\n\
+         Taylor test: slopes {} and {}, should be 1 and 2\n{taylor}\n{second}\
          Field: <u, J v> = <J' u, v>, relative error below {TRANSPOSE_TOLERANCE:.0e}\n{transposes}\n\
          Gradient against differences of fourth order, relative error below {DIFFERENCE_TOLERANCE:.0e}\n{differences}\n{verdict}",
         tests.objective,

@@ -57,8 +57,13 @@ impl Job {
             &INTERRUPT,
             &mut |event: Event<'_>| {
                 match event {
-                    Event::EpochDone { history, .. } => {
-                        history.last().into_iter().for_each(&mut *epoch)
+                    Event::EpochDone { history, weights, .. } => {
+                        let Some(row) = history.last() else { return Ok(()) };
+                        let every = self.model.training.snapshots;
+                        if every > 0 && row.epoch.is_multiple_of(every) {
+                            self.folder.snapshot(&self.network, row.epoch, weights)?;
+                        }
+                        epoch(row);
                     }
                     Event::Checkpoint(checkpoint) => self.folder.keep(checkpoint)?,
                     Event::Stopped(_) => {}

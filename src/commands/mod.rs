@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod converge;
 mod data;
 mod evaluate;
@@ -10,6 +11,7 @@ mod figures;
 mod gradcheck;
 mod gradient;
 mod job;
+mod landscape;
 mod new;
 mod output;
 mod predict;
@@ -99,6 +101,8 @@ pub fn run(cli: Cli) -> Result<(), Refusal> {
         Verb::Study(args) => study::run(&args, &output),
         Verb::Swap(args) => swap::run(&args, &output),
         Verb::Converge(args) => converge::run(&args, &output),
+        Verb::Landscape(args) => landscape::run(&args, &output),
+        Verb::Compare(args) => compare::run(&args, &output),
         Verb::Bench(args) => bench::run(&args, &output),
     })
 }

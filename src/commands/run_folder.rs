@@ -22,6 +22,8 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const WEIGHTS: &str = "weights.safetensors";
 const HISTORY: &str = "history.csv";
 const SUMMARY: &str = "summary.json";
+/// The folder of the weights on the way, a file an epoch.
+const SNAPSHOTS: &str = "snapshots";
 
 /// Why a folder cannot be the folder of this run.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +132,10 @@ impl RunFolder {
     /// Removes what a run leaves, the checkpoint before the model that it belongs to.
     fn clear(&self) -> io::Result<()> {
         let names = [CHECKPOINT, SUMMARY, WEIGHTS, HISTORY, MODEL, SCHEMA].map(String::from);
+        match fs::remove_dir_all(self.file(SNAPSHOTS)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         for name in names.into_iter().chain(figures::file_names()) {
             match fs::remove_file(self.file(&name)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -148,13 +154,22 @@ impl RunFolder {
     /// Writes history and weights of a run that has stopped.
     pub fn write_outcome(&self, network: &Network, outcome: &Outcome) -> Result<(), Refusal> {
         history::write(&self.file(HISTORY), &outcome.history).map_err(Refusal::work)?;
-        let tensors: Vec<Tensor> = network
-            .layout()
-            .to_tensors(&outcome.weights)
-            .into_iter()
-            .map(|(name, shape, values)| Tensor { name, shape, values })
-            .collect();
-        weights::write(&self.file(WEIGHTS), &tensors).map_err(Refusal::work)
+        weights::write(&self.file(WEIGHTS), &tensors(network, &outcome.weights))
+            .map_err(Refusal::work)
+    }
+
+    /// Keeps the weights of an epoch for those who ask for the way of the training.
+    pub fn snapshot(
+        &self,
+        network: &Network,
+        epoch: usize,
+        weights: &[f64],
+    ) -> Result<(), SaveError> {
+        let folder = self.file(SNAPSHOTS);
+        let path = folder.join(format!("{epoch:07}.safetensors"));
+        fs::create_dir_all(&folder)
+            .map_err(|source| WriteError::Replace { path: folder, source })?;
+        weights::write(&path, &tensors(network, weights))
     }
 
     /// Writes the summary, the last file of a run.
@@ -181,6 +196,11 @@ impl RunFolder {
         let summary: Summary =
             serde_json::from_str(&text).map_err(|source| RunError::Damaged { path, source })?;
         Ok(Some(summary))
+    }
+
+    /// Where its history stands.
+    pub fn history(&self) -> PathBuf {
+        self.file(HISTORY)
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -249,6 +269,24 @@ impl Run {
         Ok(network.layout().from_values(tensors.iter().map(|tensor| tensor.values.as_slice())))
     }
 
+    /// The weights on the way, with their epochs in order.
+    pub fn snapshots(&self, network: &Network) -> Result<Vec<(usize, Vec<f64>)>, Refusal> {
+        let Ok(entries) = fs::read_dir(self.folder.file(SNAPSHOTS)) else { return Ok(Vec::new()) };
+        let epoch = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<usize>().ok();
+        let mut paths: Vec<(usize, PathBuf)> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter_map(|path| Some((epoch(&path)?, path)))
+            .collect();
+        paths.sort();
+        let read = |(epoch, path): &(usize, PathBuf)| {
+            let tensors =
+                weights::read(path, &network.layout().expected()).map_err(Refusal::request)?;
+            let values = tensors.iter().map(|tensor| tensor.values.as_slice());
+            Ok((*epoch, network.layout().from_values(values)))
+        };
+        paths.iter().map(read).collect()
+    }
+
     /// Where training goes on: at the last checkpoint, or at the start if it was stopped before the first.
     pub fn checkpoint(&self, network: &Network) -> Result<Checkpoint, Refusal> {
         match self.kept()? {
@@ -274,6 +312,11 @@ impl Run {
 /// The start of a run whose folder has this model source.
 pub fn fresh(source: &str, model: &Model, network: &Network) -> Checkpoint {
     Checkpoint::fresh(fingerprint(source), network.initial(model.seed))
+}
+
+fn tensors(network: &Network, weights: &[f64]) -> Vec<Tensor> {
+    let named = network.layout().to_tensors(weights).into_iter();
+    named.map(|(name, shape, values)| Tensor { name, shape, values }).collect()
 }
 
 /// Length and CRC-32 of the model's source.

@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod generate;
 mod label;
+mod npy;
 mod open;
 mod source;
 mod split;
@@ -21,6 +22,7 @@ mod write;
 
 pub use error::DataError;
 pub use file::{Features, read_features};
+pub use npy::npy;
 pub use source::{Column, Ring, Source, Validation};
 pub use standardise::Standardisation;
 pub use write::write_csv;

@@ -5,6 +5,8 @@ mod catalogue;
 mod file;
 mod symbolic;
 
+use std::sync::Arc;
+
 pub use catalogue::{catalogue, named, names};
 pub use file::{FieldFile, Size, WeightShape, unique_keys};
 pub use symbolic::{FieldError, SymbolicField};
@@ -119,6 +121,17 @@ pub trait VectorField: Send + Sync {
     /// gradient += (df/dw)' u, from the sums.
     fn gather(&self, _at: At<'_>, sums: &[f64], gradient: &mut [f64], _ws: &mut Workspace) {
         gradient.iter_mut().zip(sums).for_each(|(g, s)| *g += s);
+    }
+
+    /// The field of the tangent, with states (y, dy) and weights (w, dw), each first half before the second:
+    ///
+    /// ```text
+    /// (y, dy)' = (f(t, y; w), df/dy dy + df/dw dw)
+    /// ```
+    ///
+    /// Its `vjp` has the second derivatives of f. None where they are not known: then there are no Hessians.
+    fn tangent_field(&self) -> Option<Arc<dyn VectorField>> {
+        None
     }
 
     /// The work of a call, for those who predict times; none if it is not known.

@@ -1,5 +1,7 @@
 //! A field given by its formula.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::{
@@ -179,6 +181,11 @@ impl VectorField for SymbolicField {
 
     fn gather(&self, at: At<'_>, sums: &[f64], gradient: &mut [f64], ws: &mut Workspace) {
         self.kernel.gather(at.t, at.prepared, sums, gradient, ws);
+    }
+
+    fn tangent_field(&self) -> Option<Arc<dyn VectorField>> {
+        let kernel = self.kernel.doubled(true).ok()?;
+        Some(Arc::new(SymbolicField { kernel }))
     }
 
     fn work(&self, call: Call) -> Option<Work> {

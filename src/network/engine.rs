@@ -391,18 +391,17 @@ impl Worker {
         let factor = 1.0 / job.samples.len() as f64;
         let each = z.chunks_exact(outputs).zip(slope.chunks_exact_mut(outputs));
         for ((z, slope), &sample) in each.zip(samples) {
-            let loss = match targets {
-                Targets::Classes(labels) => {
-                    let label = labels[sample];
-                    group.right += usize::from(network.loss.class(z) == label);
-                    network.loss.value_and_slope(z, Target::Class(label), factor, slope)
-                }
+            let target = match targets {
+                Targets::Classes(labels) => Target::Class(labels[sample]),
                 Targets::Values(values) => {
-                    let target = self.target.sized(outputs);
-                    target.iter_mut().zip(values.col(sample).iter()).for_each(|(t, v)| *t = *v);
-                    network.loss.value_and_slope(z, Target::Values(target), factor, slope)
+                    let column = values.col(sample);
+                    let target = self.target.sized(column.nrows());
+                    target.iter_mut().zip(column.iter()).for_each(|(t, v)| *t = *v);
+                    Target::Values(target)
                 }
             };
+            let (loss, right) = network.judge(z, target, factor, slope);
+            group.right += usize::from(right);
             group.loss += loss;
             if !loss.is_finite() && group.unfinished.is_none() {
                 group.unfinished = Some(sample);

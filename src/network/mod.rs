@@ -6,6 +6,7 @@
 
 mod engine;
 mod layout;
+mod second;
 mod work;
 
 use std::sync::Arc;
@@ -18,12 +19,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Basis;
 use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Weight, function_names};
-use crate::loss::{Loss, Penalties};
+use crate::loss::{Loss, Penalties, Target};
 use crate::nearest::known;
 use crate::solve::Flow;
 
 pub use engine::{Engine, Score, Trace, Unfinished};
 pub use layout::{Entry, Layout};
+pub use second::{Curvature, Doubled, Products};
 pub use work::NetworkWork;
 
 /// From features to states.
@@ -67,7 +69,7 @@ pub enum Head {
     /// V y + c
     #[default]
     Linear,
-    /// The final state itself.
+    /// The final state itself; where there are fewer outputs, its first rows.
     Identity,
 }
 
@@ -86,7 +88,7 @@ pub enum NetworkError {
     #[error("the opening gives {opening} states, but the field has {field}")]
     Width { opening: usize, field: usize },
     #[error(
-        "the loss needs {wanted} outputs, but head Identity gives the {width} states; use head Linear or that width"
+        "the loss needs {wanted} outputs, but head Identity gives the {width} states; use head Linear or at least that width"
     )]
     Outputs { wanted: usize, width: usize },
     #[error("the logistic loss tells 2 classes apart, the data have {classes}; use \"softmax\"")]
@@ -138,6 +140,16 @@ pub struct Network {
     features: usize,
     outputs: usize,
     layout: Layout,
+    measure: Measure,
+}
+
+/// What is made of the outputs of a sample.
+#[derive(Clone, Copy)]
+enum Measure {
+    /// The loss.
+    Loss,
+    /// Of outputs and their tangents, see [`second`].
+    Curvature(Curvature),
 }
 
 #[derive(Clone)]
@@ -177,7 +189,7 @@ impl Network {
         };
         let outputs = match head {
             Head::Linear => wanted,
-            Head::Identity if width == wanted => width,
+            Head::Identity if width >= wanted => wanted,
             Head::Identity => return Err(NetworkError::Outputs { wanted, width }),
         };
         let opening_weights = match opening {
@@ -198,8 +210,10 @@ impl Network {
             }
             Opening::Pad { .. } | Opening::Identity => Start::Pad,
         };
+        let linear = head == Head::Linear;
         let head = match head {
             Head::Linear => Some(Arc::new(affine("W*y + b", "y", width, outputs, true)?)),
+            Head::Identity if outputs < width => Some(Arc::new(first_rows(width, outputs)?)),
             Head::Identity => None,
         };
         let mut layout = Layout::default();
@@ -218,7 +232,7 @@ impl Network {
             );
         }
         layout.push_field(&flow.field.weights(), flow.controls.coefficients());
-        if head.is_some() {
+        if linear {
             layout.push(
                 "head.weight",
                 1,
@@ -232,7 +246,8 @@ impl Network {
                 false,
             );
         }
-        Ok(Network { opening, flow, head, loss, penalties, features, outputs, layout })
+        let measure = Measure::Loss;
+        Ok(Network { opening, flow, head, loss, penalties, features, outputs, layout, measure })
     }
 
     /// The same without a head: its outputs are the final states. The vector of trained numbers stays the same.
@@ -316,6 +331,19 @@ impl Network {
         theta
     }
 
+    /// What counts of a sample with outputs z, with its derivative times `factor`; and whether its class is told right.
+    fn judge(&self, z: &[f64], target: Target<'_>, factor: f64, slope: &mut [f64]) -> (f64, bool) {
+        let right =
+            |z: &[f64]| matches!(target, Target::Class(label) if self.loss.class(z) == label);
+        match self.measure {
+            Measure::Loss => (self.loss.value_and_slope(z, target, factor, slope), right(z)),
+            Measure::Curvature(what) => {
+                let right = right(&z[..z.len() / 2]);
+                (what.value_and_slope(self.loss, z, target, factor, slope), right)
+            }
+        }
+    }
+
     /// Penalties at these weights; their gradient is added.
     pub fn penalty(&self, theta: &[f64], gradient: &mut [f64]) -> f64 {
         let Penalties { tikhonov, smoothness } = self.penalties;
@@ -354,12 +382,25 @@ fn affine(
     state_cotangent: bool,
 ) -> Result<Kernel, NetworkError> {
     let weight = |name: &str, rows, cols| Weight { name: name.into(), rows, cols };
-    let declared = Declarations {
-        state: vec![Block { name: state.into(), rows: from }],
-        weights: vec![weight("W", to, from), weight("b", to, 1)],
-        constants: Vec::new(),
-    };
-    let outputs = vec![(Block { name: "z".into(), rows: to }, text.to_owned())];
+    let state = vec![Block { name: state.into(), rows: from }];
+    let weights = vec![weight("W", to, from), weight("b", to, 1)];
+    layer(Declarations { state, weights, constants: Vec::new() }, text, to, state_cotangent)
+}
+
+/// The first rows of a block.
+fn first_rows(of: usize, rows: usize) -> Result<Kernel, NetworkError> {
+    let block = |name: &str, rows| Block { name: name.into(), rows };
+    let state = vec![block("y", rows), block("rest", of - rows)];
+    layer(Declarations { state, ..Declarations::default() }, "y", rows, true)
+}
+
+fn layer(
+    declared: Declarations,
+    text: &str,
+    rows: usize,
+    state_cotangent: bool,
+) -> Result<Kernel, NetworkError> {
+    let outputs = vec![(Block { name: "z".into(), rows }, text.to_owned())];
     Kernel::new(Formula { declared, outputs }, state_cotangent)
         .map_err(|(_, error)| NetworkError::Layer { error })
 }

@@ -26,6 +26,8 @@ pub struct Panel {
     /// One unit is as long on y as on x: the shorter range is widened about its middle.
     pub equal: bool,
     pub layers: Vec<Layer>,
+    /// Without axes.
+    pub bare: bool,
     /// What the colours of the cells mean.
     pub bar: Option<Bar>,
 }
@@ -51,6 +53,8 @@ pub enum Layer {
         outlined: bool,
     },
     Cells(Cells),
+    /// Polygons in one colour each, later ones over earlier ones.
+    Faces(Vec<Face>),
     Notes(Vec<Note>),
 }
 
@@ -62,6 +66,13 @@ pub struct Cells {
     pub columns: usize,
     /// Row by row, the first row at `y.0`, the first cell at `x.0`.
     pub colours: Vec<Colour>,
+}
+
+/// A polygon; one that reaches out of the panel is left out.
+#[derive(Clone, Debug)]
+pub struct Face {
+    pub points: Vec<[f64; 2]>,
+    pub colour: Colour,
 }
 
 /// Text about a place.

@@ -59,6 +59,14 @@ impl Frame<'_> {
                 }
             }
             Layer::Cells(cells) => self.cells(drawing, cells),
+            Layer::Faces(faces) => {
+                for face in faces {
+                    let place = |p: &[f64; 2]| self.place(*p).filter(|&p| self.holds(p));
+                    if let Some(points) = face.points.iter().map(place).collect() {
+                        drawing.polygon(points, face.colour);
+                    }
+                }
+            }
             Layer::Notes(notes) => {
                 for note in notes {
                     if let Some((x, y)) = self.place(note.at).filter(|&p| self.holds(p)) {

@@ -2,7 +2,7 @@
 //!
 //! A [`Figure`] is a value: panels of layers (lines, points, coloured cells, notes) with their axes, and the
 //! numbers behind them. [`history`], [`decision`], [`features`] and [`confusion`] build the figures of a run,
-//! [`chart`] and [`matrix`] the general ones; whoever needs another pushes layers of his own. [`Figure::write`] lays it out once
+//! [`chart`], [`matrix`], [`contour`] and [`surface`] the general ones; whoever needs another pushes layers of his own. [`Figure::write`] lays it out once
 //! and writes `stem.svg`, `stem.png` (twice the resolution) and `stem.csv`.
 //! Text is set in an embedded typeface, so that no figure depends on the fonts of the machine.
 //!
@@ -11,6 +11,7 @@
 mod axis;
 pub mod chart;
 pub mod confusion;
+pub mod contour;
 pub mod decision;
 mod drawing;
 pub mod features;
@@ -23,11 +24,12 @@ mod legend;
 pub mod matrix;
 pub mod palette;
 mod render;
+pub mod surface;
 pub mod table;
 mod write;
 
 pub use axis::{Axis, Scale, extent};
-pub use figure::{Bar, Cells, Data, Figure, Layer, Note, Panel};
+pub use figure::{Bar, Cells, Data, Face, Figure, Layer, Note, Panel};
 
 use std::path::PathBuf;
 

@@ -14,9 +14,10 @@ use super::scores::{brief, percent};
 use super::{Output, Refusal};
 use crate::atomic::{self, WriteError};
 use crate::cli;
+use crate::parallel::side_by_side;
 use crate::report::table::Table as Columns;
 use crate::spec::Model;
-use crate::study::{Row, Statistics, Study, Table, side_by_side};
+use crate::study::{Row, Statistics, Study, Table};
 use work::{Progress, RESULTS, Work, scored_names};
 
 const STUDY: &str = "study.ron";
@@ -54,19 +55,23 @@ pub fn run(args: &cli::Study, output: &Output) -> Result<(), Refusal> {
         fields: &table.fields,
         progress: &progress,
     };
-    side_by_side(models.len(), |number| match work.point(number) {
-        Ok(row) => {
-            let mut rows = rows.lock().unwrap_or_else(|e| e.into_inner());
-            if let Some(slot) = rows.get_mut(number) {
-                *slot = Some(row);
+    side_by_side(
+        models.len(),
+        || (),
+        |(), number| match work.point(number) {
+            Ok(row) => {
+                let mut rows = rows.lock().unwrap_or_else(|e| e.into_inner());
+                if let Some(slot) = rows.get_mut(number) {
+                    *slot = Some(row);
+                }
+                true
             }
-            true
-        }
-        Err(refusal) => {
-            ended.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(refusal);
-            false
-        }
-    })
+            Err(refusal) => {
+                ended.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(refusal);
+                false
+            }
+        },
+    )
     .map_err(Refusal::work)?;
     progress.end();
     let rows = rows.into_inner().unwrap_or_else(|e| e.into_inner());
