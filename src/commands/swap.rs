@@ -41,6 +41,8 @@ struct Swapped {
     /// The longest step below which no method and no finer step changes the answer; none if there is none.
     critical_step: Option<f64>,
     critical_steps: Option<usize>,
+    /// The same for each method by itself.
+    critical_of_method: Vec<Option<f64>>,
     #[serde(skip)]
     framed: Option<(usize, usize)>,
     table: Vec<Cell>,
@@ -104,18 +106,19 @@ fn swapped(
         (subject.under(&subject.network, ends), subject.under(&flow.network, ends));
     let horizon = subject.network.flow.controls.horizon;
     let mut table = Vec::new();
-    // From the finest on: the first number of steps with which a method gives another answer ends it.
-    let mut critical = None;
     let rows: Vec<Vec<Under>> = methods
         .iter()
         .map(|method| steps.iter().map(|&n| subject.solved(method, n, ends)).collect())
         .collect();
-    for (k, &n) in steps.iter().enumerate().rev() {
-        if !rows.iter().filter_map(|row| row.get(k)).all(|under| same(under, &exact)) {
-            break;
-        }
-        critical = Some(n);
-    }
+    // From the finest on: the first number of steps that gives another answer ends it.
+    let settled = |rows: &[Vec<Under>]| {
+        let same_all =
+            |k: &usize| rows.iter().filter_map(|row| row.get(*k)).all(|u| same(u, &exact));
+        let first = (0..steps.len()).rev().take_while(same_all).last();
+        first.and_then(|k| steps.get(k).copied())
+    };
+    let critical = settled(&rows);
+    let of_method: Vec<Option<usize>> = rows.chunks(1).map(settled).collect();
     let finite = |x: f64| x.is_finite().then_some(x);
     for (method, row) in methods.iter().zip(&rows) {
         for (&steps, under) in steps.iter().zip(row) {
@@ -146,6 +149,7 @@ fn swapped(
         settled: flow.settled,
         critical_step: critical.map(|n| horizon / n as f64),
         critical_steps: critical,
+        critical_of_method: of_method.iter().map(|n| n.map(|n| horizon / n as f64)).collect(),
         framed: row.zip(column),
         table,
     })
@@ -185,7 +189,8 @@ fn draw(
             let percent =
                 |x: &f64| if x.is_nan() { "lost".into() } else { format!("{:.1}", 100.0 * x) };
             let texts = values.iter().map(percent).collect();
-            let value = Axis::linear("accuracy").over((0.0, 1.0));
+            let values = values.iter().map(|x| 100.0 * x).collect();
+            let value = Axis::linear("accuracy (%)").over((0.0, 100.0));
             let title = format!(
                 "trained by {trained}: accuracy in %, of the flow {:.1}",
                 100.0 * nan(run.converged_accuracy)
@@ -219,15 +224,19 @@ fn text(report: &Report, steps: &[usize]) -> String {
             None => format!("{or:.3e}"),
         };
         let columns = steps.iter().map(usize::to_string);
-        let mut table = Table::new(["method".to_owned()].into_iter().chain(columns));
-        for row in run.table.chunks(steps.len().max(1)) {
+        let ends = ["method".to_owned(), "critical step".to_owned()];
+        let mut table =
+            Table::new(ends[..1].iter().cloned().chain(columns).chain(ends[1..].iter().cloned()));
+        let rows = run.table.chunks(steps.len().max(1)).zip(&run.critical_of_method);
+        for (row, critical) in rows {
             let name = row.first().map_or(String::new(), |cell| cell.method.clone());
             let cells = row.iter().map(|cell| match (cell.accuracy, cell.loss) {
                 (Some(x), _) => format!("{:.1}", 100.0 * x),
                 (None, Some(x)) => format!("{x:.1e}"),
                 (None, None) => "lost".to_owned(),
             });
-            table.row([name].into_iter().chain(cells));
+            let critical = critical.map_or("-".to_owned(), |h| format!("{h:.4}"));
+            table.row([name].into_iter().chain(cells).chain([critical]));
         }
         let what = if run.accuracy.is_some() { "accuracy in %" } else { "loss" };
         let critical = match (run.critical_step, run.critical_steps) {

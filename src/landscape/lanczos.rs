@@ -18,7 +18,7 @@ pub struct Eigen {
     pub values: Vec<f64>,
     /// Of length 1, in the order of the values.
     pub vectors: Vec<Vec<f64>>,
-    /// |A v - lambda v| of each.
+    /// |A v - lambda v| of each, as far as rounding lets it be known.
     pub residuals: Vec<f64>,
     /// The smallest eigenvalue that was met; with few products an upper bound of the smallest there is.
     pub least: f64,
@@ -131,7 +131,8 @@ pub fn largest<E: From<DirectionError>>(
         let beside = krylov.beside.last().copied().unwrap_or(0.0);
         // A whole basis leaves nothing beside it.
         let beside = if m == n { 0.0 } else { beside };
-        let residual = |at: usize| (beside * vectors[(m - 1, at)]).abs();
+        let rounding = f64::EPSILON * size;
+        let residual = |at: usize| (beside * vectors[(m - 1, at)]).abs().max(rounding);
         let chosen: Vec<usize> = (0..m).rev().take(count).collect();
         if m < most && chosen.iter().any(|&at| residual(at) > tolerance * size) {
             continue;

@@ -34,7 +34,7 @@ pub fn contours(map: &HeatMap, levels: usize) -> Result<Figure, ReportError> {
         }
     }
     if let Some(panel) = figure.panels.first_mut() {
-        panel.layers.push(Layer::Line { name: None, points, colour: INK, dashed: false });
+        panel.layers.push(Layer::Hairline { points, colour: INK });
     }
     Ok(figure)
 }

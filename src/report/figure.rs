@@ -42,6 +42,11 @@ pub enum Layer {
         colour: Colour,
         dashed: bool,
     },
+    /// A thin line without a name, broken in the same way.
+    Hairline {
+        points: Vec<[f64; 2]>,
+        colour: Colour,
+    },
     /// Points that are not finite are left out; no points make an entry of the legend alone.
     Points {
         name: Option<String>,

@@ -217,7 +217,9 @@ fn range_of(panel: &Panel, coordinate: usize, axis: &Axis) -> (f64, f64) {
         return extent(cells, axis.scale, 0.0);
     }
     let points = panel.layers.iter().flat_map(|layer| match layer {
-        Layer::Line { points, .. } | Layer::Points { points, .. } => points.as_slice(),
+        Layer::Line { points, .. }
+        | Layer::Hairline { points, .. }
+        | Layer::Points { points, .. } => points.as_slice(),
         Layer::Cells(_) | Layer::Faces(_) | Layer::Notes(_) => &[],
     });
     // A point counts with both coordinates, or one that is not drawn would stretch the other axis.

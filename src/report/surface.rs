@@ -3,7 +3,7 @@
 use super::axis::{Ticks, extent};
 use super::chart::HeatMap;
 use super::figure::{Bar, Data, Face, Figure, Layer, Note, Panel, middle_of_cell, number};
-use super::palette::{AXIS, Colour, GRID, INK, WHITE, sequential};
+use super::palette::{AXIS, Colour, INK, WHITE, sequential};
 use super::{Axis, ReportError, Scale};
 
 /// The direction from which the surface is seen, in degrees: round the vertical, and above the ground.
@@ -72,9 +72,9 @@ pub fn surface(map: &HeatMap) -> Result<Figure, ReportError> {
     }
     let bare = |range| Axis { names: Some(Vec::new()), ..Axis::linear("").over(range) };
     let panel = Panel {
-        size: (440.0, 340.0),
-        x: bare((-1.65, 1.65)),
-        y: bare((-1.25, 1.3)),
+        size: (440.0, 385.0),
+        x: bare((-1.7, 1.8)),
+        y: bare((-1.7, 1.3)),
         layers,
         bare: true,
         bar: Some(Bar { axis: map.value.clone().over(range), colours: sequential }),
@@ -109,7 +109,7 @@ fn shaded(colour: Colour, corners: &[[f64; 3]; 4]) -> Colour {
 
 fn line(points: &[[f64; 3]], colour: Colour) -> Layer {
     let points = points.iter().map(|&p| seen(p).0).collect();
-    Layer::Line { name: None, points, colour, dashed: false }
+    Layer::Hairline { points, colour }
 }
 
 /// The far walls and the ground.
@@ -129,7 +129,7 @@ fn frame() -> Layer {
             [-1.0, 1.0, 0.0],
             [1.0, 1.0, 0.0],
         ],
-        GRID,
+        AXIS.mix(WHITE, 0.5),
     )
 }
 
@@ -164,7 +164,9 @@ fn notes(map: &HeatMap, range: (f64, f64)) -> Vec<Note> {
             let s = 2.0 * (tick.value - from) / (to - from) - 1.0;
             notes.push(note(at(s, 0.14), tick.label, 0.0));
         }
-        notes.push(note(at(0.0, 0.36), axis.label.clone(), 0.0));
+        // Beside the numbers, further out where the text would run over them.
+        let out = if k == 0 { 0.42 } else { 0.62 };
+        notes.push(note(at(0.0, out), axis.label.clone(), 8.0));
     }
     let on = |v: f64| if map.value.scale == Scale::Log { v.log10() } else { v };
     for tick in Ticks::new(&map.value, range, 5).ticks {

@@ -126,12 +126,29 @@ impl Picture {
             };
             Curve { name: name.to_owned(), points: points.iter().map(point).collect() }
         };
-        let panel = |title: &String| Panel {
-            title: title.clone(),
-            curves: distinct(&colours).iter().map(|name| curve(title, name)).collect(),
+        let (colours_of, titles_of) = (distinct(&colours), distinct(&titles));
+        let (legend, headings) = (short(&colours_of), short(&titles_of));
+        let panel = |(title, heading): (&String, &String)| Panel {
+            title: heading.clone(),
+            curves: colours_of
+                .iter()
+                .zip(&legend)
+                .map(|(name, short)| Curve { name: short.clone(), ..curve(title, name) })
+                .collect(),
         };
-        Picture { panels: distinct(&titles).iter().map(panel).collect(), names: names.clone() }
+        Picture {
+            panels: titles_of.iter().zip(&headings).map(panel).collect(),
+            names: names.as_deref().map(short),
+        }
     }
+}
+
+/// Values such as `Donut(train: 1000)` by their variants alone, where these tell them apart.
+fn short(values: &[String]) -> Vec<String> {
+    let variant = |value: &String| value.split('(').next().unwrap_or_default().to_owned();
+    let short: Vec<String> = values.iter().map(variant).collect();
+    let apart = |k: usize| !short[..k].contains(&short[k]) && !short[k].is_empty();
+    if (0..short.len()).all(apart) { short } else { values.to_vec() }
 }
 
 /// The values in the order in which they first stand.
@@ -149,6 +166,15 @@ fn distinct(values: &[Option<String>]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::study::Row;
+
+    #[test]
+    fn names_are_short_where_that_tells_them_apart() {
+        let values = |all: &[&str]| all.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        assert_eq!(short(&values(&["Donut(train: 9)", "Flip()"])), ["Donut", "Flip"]);
+        let alike = values(&["Fixed(steps: 1)", "Fixed(steps: 2)"]);
+        assert_eq!(short(&alike), alike);
+        assert_eq!(short(&values(&[""])), [""]);
+    }
 
     #[test]
     fn points_are_means_over_what_is_not_shown() {

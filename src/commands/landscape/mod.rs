@@ -211,8 +211,13 @@ fn plan(args: &cli::Landscape, subjects: &[Subject]) -> Result<Plan, Refusal> {
                 let along = found.path.iter().map(|p| p[k]).chain([0.0]);
                 let (low, high) = along
                     .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
-                let margin = 0.15 * (high - low);
-                Grid { from: low - margin, to: high + margin, count: 51 }
+                // The end of the training is a point of the grid.
+                let step = 1.3 * (high - low) / 50.0;
+                let whole = |x: f64| (x / step).ceil();
+                let (before, after) =
+                    (whole(0.15 * (high - low) - low), whole(high + 0.15 * (high - low)));
+                let count = (before + after) as usize + 1;
+                Grid { from: -before * step, to: after * step, count }
             };
             let grid = match &args.grid {
                 Some(_) => grids(args, dimensions, usual)?,

@@ -60,11 +60,9 @@ fn figure(rule: &Rule, picture: &Picture) -> Result<Figure, ReportError> {
             for (k, curve) in panel.curves.iter().enumerate() {
                 // From the lowest to the highest run.
                 drawn.layers.extend(curve.points.iter().filter(|p| p[2] < p[3]).map(|p| {
-                    Layer::Line {
-                        name: None,
+                    Layer::Hairline {
                         points: vec![[p[0], p[2]], [p[0], p[3]]],
                         colour: class_colour(k, colours),
-                        dashed: false,
                     }
                 }));
             }
