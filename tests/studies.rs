@@ -213,3 +213,20 @@ fn a_network_trained_with_a_fine_step_is_an_ode_and_one_with_a_coarse_step_is_no
     let found = desk.json("converge fine");
     assert_eq!((&found["is_ode"], &found["trained_steps"]), (&Value::from(true), &Value::from(64)));
 }
+
+#[test]
+fn every_study_that_is_shipped_can_be_run() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("studies");
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let study = kutta::study::Study::read(&path).unwrap_or_else(|e| panic!("{e}"));
+        let models = study.models().unwrap_or_else(|e| panic!("{e}"));
+        for model in &models {
+            let data = model.dataset().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            model.network(&data.schema).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        }
+        seen += 1;
+    }
+    assert!(seen >= 8, "{seen} studies");
+}

@@ -60,7 +60,7 @@ impl Table {
             return Some(self.rows.iter().map(|row| row.fields.get(at).cloned()).collect());
         }
         let at = self.results.iter().position(|result| result == name)?;
-        let value = |row: &Row| row.results.get(at).copied().flatten().map(|x| x.to_string());
+        let value = |row: &Row| row.results.get(at).copied().flatten().map(number);
         Some(self.rows.iter().map(value).collect())
     }
 
@@ -69,7 +69,7 @@ impl Table {
         let headers = ["run"].into_iter().chain(self.fields.iter().map(String::as_str));
         let headers = headers.chain(["failure"]).chain(self.results.iter().map(String::as_str));
         let row = |row: &Row| {
-            let results = row.results.iter().map(|x| x.map_or(String::new(), |x| x.to_string()));
+            let results = row.results.iter().map(|x| x.map_or(String::new(), number));
             let cells = [row.run.clone()].into_iter().chain(row.fields.iter().cloned());
             cells.chain([row.failure.clone().unwrap_or_default()]).chain(results).collect()
         };
@@ -131,7 +131,7 @@ impl Table {
     pub fn summary(&self) -> Data {
         let names = ["quantity", "runs", "failed", "mean", "deviation", "best", "worst"];
         let headers = self.groups().into_iter().chain(names.map(String::from)).collect();
-        let number = |x: f64| if x.is_nan() { String::new() } else { x.to_string() };
+        let number = |x: f64| if x.is_nan() { String::new() } else { number(x) };
         let row = |s: Statistics| -> Vec<String> {
             let numbers = [s.mean, s.deviation.unwrap_or(f64::NAN), s.best, s.worst].map(number);
             let counts = [s.quantity, s.runs.to_string(), s.failed.to_string()];
@@ -149,6 +149,11 @@ impl Table {
         let kept = self.fields.iter().zip(values).filter(|(field, _)| *field != SEED);
         kept.map(|(_, value)| value.clone()).collect()
     }
+}
+
+/// A number that reads back as the same, whole ones without a point.
+fn number(x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < 1e15 { x.to_string() } else { format!("{x:?}") }
 }
 
 /// Mean, lowest and highest; NaN without values.
