@@ -192,7 +192,8 @@ pub enum FieldVerb {
 
 #[derive(Args, Debug)]
 pub struct New {
-    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression or tableau
+    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression,
+    /// nested_rings, ott_rings, flip, benning or tableau
     pub name: String,
     /// Where to write it (default: NAME.ron)
     #[arg(long, value_name = "FILE.ron")]

@@ -160,7 +160,7 @@ mod tests {
             _ => angle.sin() * x[(0, j)] + angle.cos() * x[(1, j)],
         });
         let flow = converged(&network, &theta, x.as_ref(), 1e-10).unwrap();
-        assert!(flow.settled && flow.steps % 3 == 0, "{}", flow.steps);
+        assert!(flow.settled && flow.steps.is_multiple_of(3), "{}", flow.steps);
         assert!(distance(flow.states.as_ref(), exact.as_ref()) < 1e-10);
         assert!(
             distance(final_states(&network, &theta, x.as_ref()).as_ref(), exact.as_ref()) > 0.1

@@ -61,6 +61,7 @@ pub struct Report {
 /// The test of second order.
 #[derive(Clone, Debug, Serialize)]
 pub struct Second {
+    /// None for a network with kinks.
     pub rows: Vec<SecondRow>,
     /// The slope for small ε above rounding; `None` where there is nothing above it.
     pub slope: Option<f64>,
@@ -346,7 +347,9 @@ impl Point<'_> {
         let here = self.value(0.0, d);
         let floor = 1e-12 * objective.abs().max(1.0);
         let mut rows: Vec<SecondRow> = Vec::new();
-        for half_decade in 2..=8 {
+        // Across a kink the second derivative says nothing of the change.
+        let smallest = if self.network.has_kinks() { 0 } else { 8 };
+        for half_decade in 2..=smallest {
             let epsilon = 10f64.powf(-0.5 * f64::from(half_decade));
             let taylor = epsilon * slope + 0.5 * epsilon * epsilon * curvature;
             let remainder = (self.value(epsilon, d) - here - taylor).abs();

@@ -89,8 +89,10 @@ pub fn run(args: &cli::Converge, output: &Output) -> Result<(), Refusal> {
     };
     // No loss at other steps, nor that of the flow, is below it.
     let others = found.iter().zip(&steps).filter(|(_, n)| **n != trained_steps);
-    let least =
-        others.map(|(under, _)| under.loss).chain([exact.loss]).all(|l| !(l < trained.loss));
+    let least = others
+        .map(|(under, _)| under.loss)
+        .chain([exact.loss])
+        .all(|l| l >= trained.loss || l.is_nan());
     let report = Report {
         run: args.run.display().to_string(),
         part,

@@ -6,9 +6,7 @@ use super::gradient::failed;
 use super::{Output, Refusal, read_model};
 use crate::cli::ModelArgs;
 use crate::gradcheck::{self, DIFFERENCE_TOLERANCE, SYMMETRY_TOLERANCE, TRANSPOSE_TOLERANCE};
-use crate::network::Opening;
 use crate::report::table::Table;
-use crate::spec::Model;
 
 #[derive(Serialize)]
 struct Report {
@@ -30,22 +28,13 @@ pub fn run(args: &ModelArgs, output: &Output) -> Result<(), Refusal> {
     if report.passed {
         return Ok(());
     }
-    let kinks = match has_kinks(&model, network.width())? {
+    let kinks = match network.has_kinks() {
         true => {
             "; relu and step have kinks, across which differences and Taylor are wrong though the gradient is right: try another --seed"
         }
         false => "",
     };
     Err(Refusal::work(format!("{}{kinks}", report.failures.join("; "))))
-}
-
-/// Whether field or opening are not smooth everywhere.
-fn has_kinks(model: &Model, width: usize) -> Result<bool, Refusal> {
-    let opening = match &model.network.opening {
-        Opening::Dense { activation, .. } => matches!(activation.as_str(), "relu" | "step"),
-        Opening::Pad { .. } | Opening::Identity => false,
-    };
-    Ok(opening || model.field(width)?.kernel().has_kinks())
 }
 
 fn text(report: &Report) -> String {
@@ -68,12 +57,17 @@ fn text(report: &Report) -> String {
                 let remainder = format!("{:.3e}", row.remainder);
                 table.row([format!("{:.1e}", row.epsilon), remainder, slope(row.slope)]);
             }
+            let taylor = match second.rows.is_empty() {
+                true => "No Taylor test with the Hessian: there are kinks.\n".to_owned(),
+                false => format!(
+                    "Taylor test with the Hessian: slope {}, should be 3\n{table}\n",
+                    slope(second.slope)
+                ),
+            };
             format!(
-                "Taylor test with the Hessian: slope {}, should be 3\n{table}\n\
+                "{taylor}\
                  Symmetry, relative error below {SYMMETRY_TOLERANCE:.0e}: Hessian {:.1e}, Gauss-Newton matrix {:.1e}\n\n",
-                slope(second.slope),
-                second.hessian_symmetry,
-                second.gauss_newton_symmetry,
+                second.hessian_symmetry, second.gauss_newton_symmetry,
             )
         }
         None => "The field does not know its second derivatives.\n\n".to_owned(),

@@ -134,6 +134,11 @@ pub trait VectorField: Send + Sync {
         None
     }
 
+    /// Whether f has kinks or jumps in the state, across which it has no derivative.
+    fn has_kinks(&self) -> bool {
+        false
+    }
+
     /// The work of a call, for those who predict times; none if it is not known.
     fn work(&self, _call: Call) -> Option<Work> {
         None

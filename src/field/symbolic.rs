@@ -188,6 +188,10 @@ impl VectorField for SymbolicField {
         Some(Arc::new(SymbolicField { kernel }))
     }
 
+    fn has_kinks(&self) -> bool {
+        self.kernel.has_kinks()
+    }
+
     fn work(&self, call: Call) -> Option<Work> {
         Some(self.kernel.work(call))
     }

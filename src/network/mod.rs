@@ -280,6 +280,15 @@ impl Network {
         self.layout.length()
     }
 
+    /// Whether opening or field have kinks or jumps, as relu and step do.
+    pub fn has_kinks(&self) -> bool {
+        let opening = match &self.opening {
+            Start::Dense(kernel) => kernel.has_kinks(),
+            Start::Pad => false,
+        };
+        opening || self.flow.field.has_kinks()
+    }
+
     fn n_opening(&self) -> usize {
         match &self.opening {
             Start::Dense(kernel) => kernel.n_weights(),

@@ -64,8 +64,9 @@ fn segments(values: &[f64], columns: usize, level: f64) -> Vec<[[f64; 2]; 2]> {
                 }
             }
             match crossings.as_slice() {
-                &[a, b] => found.push([a, b]),
-                &[a, b, c, d] => {
+                [a, b] => found.push([*a, *b]),
+                [a, b, c, d] => {
+                    let [a, b, c, d] = [*a, *b, *c, *d];
                     let middle = heights.iter().sum::<f64>() > 0.0;
                     let pairs = if middle == (heights[0] > 0.0) {
                         [[a, b], [c, d]]

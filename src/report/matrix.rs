@@ -139,7 +139,7 @@ mod tests {
             texts: vec![String::new(); 2],
             ..Matrix::default()
         };
-        assert_eq!(matrices("", 1, &[matrix.clone()]).unwrap().data.rows.len(), 2);
+        assert_eq!(matrices("", 1, std::slice::from_ref(&matrix)).unwrap().data.rows.len(), 2);
         let short = Matrix { values: vec![0.0], ..matrix };
         assert!(matches!(matrices("", 1, &[short]), Err(ReportError::Count { found: 1, .. })));
         assert!(matches!(matrices("", 1, &[]), Err(ReportError::Empty { .. })));

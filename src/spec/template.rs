@@ -1,7 +1,7 @@
 //! Model files to start from; they are those of the folder `models`.
 
 /// The models by name.
-pub(crate) const TEMPLATES: [(&str, &str); 9] = [
+pub(crate) const TEMPLATES: [(&str, &str); 13] = [
     ("peaks", include_str!("../../models/peaks.ron")),
     ("digits", include_str!("../../models/digits.ron")),
     ("formula", include_str!("../../models/formula.ron")),
@@ -10,6 +10,10 @@ pub(crate) const TEMPLATES: [(&str, &str); 9] = [
     ("spirals", include_str!("../../models/spirals.ron")),
     ("rings", include_str!("../../models/rings.ron")),
     ("regression", include_str!("../../models/regression.ron")),
+    ("nested_rings", include_str!("../../models/nested_rings.ron")),
+    ("ott_rings", include_str!("../../models/ott_rings.ron")),
+    ("flip", include_str!("../../models/flip.ron")),
+    ("benning", include_str!("../../models/benning.ron")),
     ("tableau", include_str!("../../models/tableau.ron")),
 ];
 

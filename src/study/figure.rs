@@ -143,12 +143,19 @@ impl Picture {
     }
 }
 
-/// Values such as `Donut(train: 1000)` by their variants alone, where these tell them apart.
+/// Values such as `Donut(train: 1000)` by their variants alone, or by what stands in the brackets, if one of the two
+/// tells them apart.
 fn short(values: &[String]) -> Vec<String> {
     let variant = |value: &String| value.split('(').next().unwrap_or_default().to_owned();
-    let short: Vec<String> = values.iter().map(variant).collect();
-    let apart = |k: usize| !short[..k].contains(&short[k]) && !short[k].is_empty();
-    if (0..short.len()).all(apart) { short } else { values.to_vec() }
+    let inner = |value: &String| {
+        let inside = value.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+        inside.filter(|inside| !inside.is_empty()).unwrap_or(value).to_owned()
+    };
+    let apart = |short: &Vec<String>| {
+        (0..short.len()).all(|k| !short[k].is_empty() && !short[..k].contains(&short[k]))
+    };
+    let all = |of: &dyn Fn(&String) -> String| values.iter().map(of).collect::<Vec<_>>();
+    [all(&variant), all(&inner)].into_iter().find(apart).unwrap_or_else(|| values.to_vec())
 }
 
 /// The values in the order in which they first stand.
@@ -172,7 +179,9 @@ mod tests {
         let values = |all: &[&str]| all.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
         assert_eq!(short(&values(&["Donut(train: 9)", "Flip()"])), ["Donut", "Flip"]);
         let alike = values(&["Fixed(steps: 1)", "Fixed(steps: 2)"]);
-        assert_eq!(short(&alike), alike);
+        assert_eq!(short(&alike), ["steps: 1", "steps: 2"]);
+        let mixed = values(&["Constant", "PiecewiseLinear(nodes: 2)", "PiecewiseLinear(nodes: 3)"]);
+        assert_eq!(short(&mixed), ["Constant", "nodes: 2", "nodes: 3"]);
         assert_eq!(short(&values(&[""])), [""]);
     }
 

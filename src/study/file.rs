@@ -130,7 +130,10 @@ impl Study {
             joint.into_iter().map(|changes| [fixed.clone(), changes].concat()).collect();
         for values in &grid {
             let with = |changes: &Vec<Change>| -> Vec<Vec<Change>> {
-                values.iter().map(|v| [changes.as_slice(), &[v.clone()]].concat()).collect()
+                values
+                    .iter()
+                    .map(|v| [changes.as_slice(), std::slice::from_ref(v)].concat())
+                    .collect()
             };
             points = points.iter().flat_map(with).collect();
         }
@@ -232,8 +235,11 @@ struct UnknownColumn {
     columns: Vec<String>,
 }
 
+/// Where a range stands in a source, and its numbers.
+type Ranged = (Range<usize>, Range<u64>);
+
 /// The text with `0..5` replaced by a list of the same length, and where they stood: ranges are no RON.
-fn without_ranges(source: &str) -> (String, Vec<(Range<usize>, Range<u64>)>) {
+fn without_ranges(source: &str) -> (String, Vec<Ranged>) {
     let outline = Outline::scan(source);
     let mut masked = source.to_owned();
     let mut ranges = Vec::new();
@@ -252,7 +258,7 @@ fn without_ranges(source: &str) -> (String, Vec<(Range<usize>, Range<u64>)>) {
 struct Entries<'s> {
     source: &'s str,
     outline: Outline,
-    ranges: Vec<(Range<usize>, Range<u64>)>,
+    ranges: Vec<Ranged>,
     text: &'s Text,
 }
 

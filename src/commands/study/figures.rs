@@ -43,26 +43,32 @@ fn figure(rule: &Rule, picture: &Picture) -> Result<Figure, ReportError> {
         "highest",
     ]);
     let mut all: Option<Figure> = None;
+    // Side by side at a name, each curve in its own place.
+    let aside = |k: usize, of: usize| match &picture.names {
+        Some(_) => 0.6 * ((k as f64 + 0.5) / of as f64 - 0.5),
+        None => 0.0,
+    };
     for panel in &picture.panels {
+        let of = panel.curves.len();
         let series: Vec<Series> = panel
             .curves
             .iter()
-            .map(|curve| Series {
+            .enumerate()
+            .map(|(k, curve)| Series {
                 name: curve.name.clone(),
-                points: curve.points.iter().map(|p| [p[0], p[1]]).collect(),
+                points: curve.points.iter().map(|p| [p[0] + aside(k, of), p[1]]).collect(),
             })
             .collect();
         let look = if picture.names.is_some() { Look::Points } else { Look::LinesAndPoints };
         let mut one = chart(&rule.title, x.clone(), y.clone(), look, &series)?;
         for drawn in &mut one.panels {
             drawn.title.clone_from(&panel.title);
-            let colours = panel.curves.len();
             for (k, curve) in panel.curves.iter().enumerate() {
                 // From the lowest to the highest run.
                 drawn.layers.extend(curve.points.iter().filter(|p| p[2] < p[3]).map(|p| {
                     Layer::Hairline {
-                        points: vec![[p[0], p[2]], [p[0], p[3]]],
-                        colour: class_colour(k, colours),
+                        points: [p[2], p[3]].map(|y| [p[0] + aside(k, of), y]).to_vec(),
+                        colour: class_colour(k, of),
                     }
                 }));
             }
