@@ -102,7 +102,8 @@ fn train_ring(epochs: usize) -> Result<Outcome, Box<dyn Error>> {
         epsilon: 1e-8,
         schedule: Schedule::Cosine,
     };
-    let training = Training { optimiser, epochs, batch: Some(125), checkpoint: 10, stop: None };
+    let training =
+        Training { optimiser, epochs, batch: Some(125), checkpoint: 10, snapshots: 0, stop: None };
     let start = Checkpoint::fresh("ring", network.initial(1));
     let mut objective = Fit::new(&network, &data);
     let never = AtomicBool::new(false);

@@ -83,6 +83,35 @@ pub enum Verb {
     Check(Check),
     /// Write a model's data set as CSV
     Data(Data),
+    /// Train a model with some of its fields varied, and collect what comes of it
+    ///
+    /// The study file names a model and the values of its fields; there is a run for each
+    /// combination, as many side by side as there are threads. What is done is not done again: the
+    /// same command goes on with a study that was stopped. A run that fails keeps its row, with the
+    /// reason. DIR gets results.csv with a row a run, summary.csv with the statistics over seeds,
+    /// the figures that the file asks for, and the runs.
+    Study(Study),
+    /// Trained networks under every method and number of steps, beside the converged flow
+    ///
+    /// The converged flow is the network with its steps refined until the final states no longer
+    /// move. Below the critical step the answer no longer depends on the solver: no method and no
+    /// finer step of the table changes the accuracy by more than a point from the converged one.
+    Swap(Swap),
+    /// Error of a trained network against its step, the order of it, and whether it is an ODE
+    ///
+    /// Loss and distance from the converged flow with fewer and with more steps of the training
+    /// method. A network whose loss has its minimum at the step of the training, and loses it when
+    /// steps are refined, is not an ODE but a chain of steps.
+    Converge(Converge),
+    /// The objective on lines and planes through trained weights, and the spectrum of its Hessian
+    ///
+    /// One run: directions from its weights. Two runs: the line between them, 0 being the first and
+    /// 1 the second. Three runs: their plane. Losses and accuracies of both parts of the data are
+    /// found at every point of the grid; points that are known from an earlier call are not found
+    /// again.
+    Landscape(Landscape),
+    /// Trained runs beside each other: a table, and their histories in one figure
+    Compare(Compare),
     /// How fast a model's network is, beside plain matrix products of the same shape
     ///
     /// Times the network at its initial weights over all training samples of the model, or over
@@ -396,8 +425,9 @@ impl FromStr for TimeChoice {
 
 #[derive(Args, Debug)]
 pub struct New {
-    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression or tableau; or a
-    /// plain ODE: van_der_pol, pendulum, lorenz or arenstorf
+    /// What to start from: peaks, digits, formula, ellipses, swiss_roll, spirals, rings, regression,
+    /// nested_rings, ott_rings, flip, benning or tableau; or a plain ODE: van_der_pol, pendulum, lorenz
+    /// or arenstorf
     pub name: String,
     /// Where to write it (default: NAME.ron)
     #[arg(long, value_name = "FILE.ron")]
@@ -420,6 +450,124 @@ pub struct Data {
     /// Where to write the CSV (default: stdout)
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Study {
+    /// The study file (RON)
+    pub study: PathBuf,
+    /// The folder of the study (default: the study's name, under runs)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Swap {
+    /// Run folders
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Methods of the catalogue
+    #[arg(long, value_delimiter = ',', default_value = "euler,midpoint,heun3,rk4,dopri5")]
+    pub methods: Vec<String>,
+    /// Numbers of steps (default: powers of two up to 256, and those of the training)
+    #[arg(long, value_delimiter = ',')]
+    pub steps: Vec<usize>,
+    #[command(flatten)]
+    pub refined: Refined,
+    /// Where to write table and figure (default: the folder of the first run)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Converge {
+    /// A run folder
+    pub run: PathBuf,
+    /// Another method: a name of the catalogue
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    #[command(flatten)]
+    pub refined: Refined,
+    /// Where to write table and figure (default: the folder of the run)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Landscape {
+    /// Run folders, one to three
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Where directions from one run lead
+    #[arg(long, value_enum, default_value_t)]
+    pub along: Along,
+    /// A line along the first direction instead of a plane
+    #[arg(long)]
+    pub line: bool,
+    /// The points along each direction (default: -1:1:51; along the path what holds it)
+    #[arg(long, value_name = "FROM:TO:COUNT", allow_hyphen_values = true)]
+    pub grid: Option<String>,
+    /// What random directions do with biases
+    #[arg(long, value_enum, default_value_t)]
+    pub biases: Biases,
+    /// The seed of random directions and probes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// The Hessian's largest eigenvalues, the density of all of them, and the trace
+    #[arg(long, conflicts_with_all = ["along", "line", "grid"])]
+    pub spectrum: bool,
+    /// The same of the Gauss-Newton matrix
+    #[arg(long, requires = "spectrum")]
+    pub gauss_newton: bool,
+    /// How many of the largest eigenvalues
+    #[arg(long, value_name = "K", default_value_t = 10)]
+    pub eigenvalues: usize,
+    /// Random vectors for density and trace
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub probes: usize,
+    /// Where to write figures and arrays (default: the folder of the first run)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Where directions lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Along {
+    /// At random, each row of a matrix as long as that of the weights (Li and others, 2018)
+    #[default]
+    Random,
+    /// Where the training went furthest: needs `snapshots` in the training of the run
+    Path,
+    /// Eigenvectors of the Hessian's largest eigenvalues
+    Hessian,
+}
+
+/// What random directions do with biases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Biases {
+    /// They stay
+    #[default]
+    Frozen,
+    /// Each moves by its own size
+    Normalised,
+}
+
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// Run folders
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Where to write table and figure
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// How the converged flow is found.
+#[derive(Args, Debug)]
+pub struct Refined {
+    /// Steps are refined until the final states move by less than this share of their size
+    #[arg(long, value_name = "SHARE", default_value = "1e-8")]
+    pub tolerance: f64,
 }
 
 #[derive(Args, Debug)]

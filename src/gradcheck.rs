@@ -1,9 +1,11 @@
-//! Are the derivatives right? Three tests of a network's objective J(w) = mean loss + penalties, each of
+//! Are the derivatives right? Four tests of a network's objective J(w) = mean loss + penalties, each of
 //! which a wrong derivative fails:
 //!
 //! - Taylor: along a random direction d the change |J(w + εd) - J(w)| falls like ε and what the gradient
 //!   leaves of it, |J(w + εd) - J(w) - ε ∇J·d|, like ε²;
 //! - transposes: <u, (∂f/∂y) v> = <(∂f/∂y)ᵀ u, v> for random u, v at states on the way of the samples;
+//! - second order: what gradient and Hessian leave, |J(w + εd) - J(w) - ε ∇J·d - ε²/2 d·Hd|, falls like ε³, and the
+//!   products with Hessian and Gauss-Newton matrix are symmetric, <u, Hv> = <v, Hu>;
 //! - differences: ∇J·d against central differences of fourth order, along random directions and along
 //!   directions within one tensor.
 //!
@@ -19,9 +21,9 @@ use serde::Serialize;
 
 use crate::data::{Dataset, Samples};
 use crate::field::{At, Pass, Workspace};
-use crate::network::{Engine, Network};
+use crate::network::{Curvature, Doubled, Engine, Network};
 use crate::solve::Time;
-use crate::train::{Cause, Failure, Fit, Objective, Part, frozen};
+use crate::train::{Cause, Failure, Fit, Objective, Part, SecondOrder, frozen};
 
 pub use adjoints::{Adjoints, STEP_VJP_TOLERANCE};
 
@@ -37,6 +39,10 @@ pub const TRANSPOSE_TOLERANCE: f64 = 1e-13;
 pub const DIFFERENCE_TOLERANCE: f64 = 1e-7;
 /// Least slopes of change and remainder, which should be 1 and 2.
 pub const LEAST_SLOPES: [f64; 2] = [0.9, 1.8];
+/// Least slope of the remainder of second order, which should be 3.
+pub const LEAST_SECOND_SLOPE: f64 = 2.7;
+/// Largest relative error of the symmetry of second derivatives.
+pub const SYMMETRY_TOLERANCE: f64 = 1e-12;
 /// The stream of the random directions.
 const STREAM: u64 = u64::from_be_bytes(*b"gradchck");
 
@@ -50,11 +56,38 @@ pub struct Report {
     pub objective: f64,
     pub gradient_norm: f64,
     pub taylor: Taylor,
+    /// `None` for a field that does not know its second derivatives.
+    pub second: Option<Second>,
     pub transposes: Vec<Transpose>,
     pub differences: Vec<Difference>,
     /// Of a flow that chooses its steps: other ways to its gradient.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adjoints: Option<Adjoints>,
+}
+
+/// The test of second order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Second {
+    /// None for a network with kinks.
+    pub rows: Vec<SecondRow>,
+    /// The slope for small ε above rounding; `None` where there is nothing above it.
+    pub slope: Option<f64>,
+    /// d·Hd
+    pub curvature: f64,
+    /// |<u, Hv> - <v, Hu>| / (|u| |Hv| + |v| |Hu|)
+    pub hessian_symmetry: f64,
+    /// The same of the Gauss-Newton matrix.
+    pub gauss_newton_symmetry: f64,
+}
+
+/// One ε of the test of second order.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SecondRow {
+    pub epsilon: f64,
+    /// |J(w + εd) - J(w) - ε ∇J·d - ε²/2 d·Hd|
+    pub remainder: f64,
+    /// Slope from the row before.
+    pub slope: Option<f64>,
 }
 
 /// The Taylor test.
@@ -112,6 +145,20 @@ impl Report {
             let slope = slope.filter(|&slope| !at_least(slope, least))?;
             Some(format!("the Taylor test's {what} falls with slope {slope:.2}, not {expected}"))
         });
+        let second = self.second.iter().flat_map(|second| {
+            let slope = second.slope.filter(|&slope| !at_least(slope, LEAST_SECOND_SLOPE));
+            let slope = slope.map(|slope| {
+                format!("what gradient and Hessian leave falls with slope {slope:.2}, not 3")
+            });
+            let symmetry = [
+                ("Hessian", second.hessian_symmetry),
+                ("Gauss-Newton matrix", second.gauss_newton_symmetry),
+            ];
+            let symmetry = symmetry.into_iter().filter(|s| !at_least(SYMMETRY_TOLERANCE, s.1));
+            let symmetry = symmetry
+                .map(|(name, error)| format!("the {name} is not symmetric: error {error:.1e}"));
+            slope.into_iter().chain(symmetry).collect::<Vec<_>>()
+        });
         let transposes =
             self.transposes.iter().filter(|row| !at_least(TRANSPOSE_TOLERANCE, row.error));
         let transposes = transposes.map(|row| {
@@ -128,7 +175,7 @@ impl Report {
         let step_vjp = self.adjoints.as_ref().and_then(|adjoints| adjoints.step_vjp);
         let step_vjp = step_vjp.filter(|&off| !at_least(STEP_VJP_TOLERANCE, off));
         let step_vjp = step_vjp.map(|off| format!("diffsol's step_vjp differs by {off:.1e}"));
-        taylor.chain(transposes).chain(differences).chain(step_vjp).collect()
+        taylor.chain(second).chain(transposes).chain(differences).chain(step_vjp).collect()
     }
 }
 
@@ -161,6 +208,7 @@ pub fn gradcheck(network: &Network, data: &Dataset, seed: u64) -> Result<Report,
     }
     let direction = scaled(network, &mut rng);
     let taylor = point.taylor(objective, &gradient, &direction);
+    let second = point.second(&data, objective, &gradient, &direction, &mut rng)?;
     let mut differences: Vec<Difference> = (1..=DIRECTIONS)
         .map(|i| point.difference(format!("all {i}"), &gradient, &scaled(network, &mut rng)))
         .collect();
@@ -184,6 +232,7 @@ pub fn gradcheck(network: &Network, data: &Dataset, seed: u64) -> Result<Report,
         objective,
         gradient_norm: norm(&gradient),
         taylor,
+        second,
         transposes,
         differences,
     })
@@ -279,6 +328,55 @@ impl Point<'_> {
         let change_slope = settled(rows.iter().filter_map(|row| row.change_slope));
         let remainder_slope = settled(rows.iter().filter_map(|row| row.remainder_slope));
         Taylor { rows, change_slope, remainder_slope }
+    }
+
+    /// The Taylor test with the Hessian, and the symmetry of second derivatives.
+    fn second(
+        &mut self,
+        data: &Dataset,
+        objective: f64,
+        gradient: &[f64],
+        d: &[f64],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Option<Second>, Failure> {
+        let doubled = |what| Doubled::new(self.network, what);
+        let (Some(hessian), Some(gauss_newton)) =
+            (doubled(Curvature::Hessian), doubled(Curvature::GaussNewton))
+        else {
+            return Ok(None);
+        };
+        let n = d.len();
+        let apply = |matrix: &Doubled<'_>, v: &[f64]| {
+            let mut product = vec![0.0; n];
+            SecondOrder::new(matrix, data).apply(&self.weights, v, &mut product)?;
+            Ok(product)
+        };
+        let curvature = dot(d, &apply(&hessian, d)?);
+        let (u, v) = (scaled(self.network, rng), scaled(self.network, rng));
+        let symmetry = |matrix: &Doubled<'_>| {
+            let (of_u, of_v) = (apply(matrix, &u)?, apply(matrix, &v)?);
+            let scale = norm(&u) * norm(&of_v) + norm(&v) * norm(&of_u);
+            Ok(relative((dot(&u, &of_v) - dot(&v, &of_u)).abs(), scale))
+        };
+        let (hessian_symmetry, gauss_newton_symmetry) =
+            (symmetry(&hessian)?, symmetry(&gauss_newton)?);
+        let slope = dot(gradient, d);
+        let here = self.value(0.0, d);
+        let floor = 1e-12 * objective.abs().max(1.0);
+        let mut rows: Vec<SecondRow> = Vec::new();
+        // Across a kink the second derivative says nothing of the change.
+        let smallest = if self.network.has_kinks() { 0 } else { 8 };
+        for half_decade in 2..=smallest {
+            let epsilon = 10f64.powf(-0.5 * f64::from(half_decade));
+            let taylor = epsilon * slope + 0.5 * epsilon * epsilon * curvature;
+            let remainder = (self.value(epsilon, d) - here - taylor).abs();
+            let before = rows.last().filter(|row| row.remainder > floor && remainder > floor);
+            let slope =
+                before.map(|row| (remainder / row.remainder).ln() / (epsilon / row.epsilon).ln());
+            rows.push(SecondRow { epsilon, remainder, slope });
+        }
+        let slope = settled(rows.iter().filter_map(|row| row.slope));
+        Ok(Some(Second { rows, slope, curvature, hessian_symmetry, gauss_newton_symmetry }))
     }
 
     /// ∇J·d against (J(w-2hd) - 8 J(w-hd) + 8 J(w+hd) - J(w+2hd)) / 12h. Whoever is right agrees at some h:

@@ -68,7 +68,13 @@
 //!
 //! [`train`] minimises an objective: the loop, its events and checkpoints, one file an optimiser.
 //!
+//! [`converged`] has the flow of a trained network apart from its steps.
+//!
+//! [`landscape`] has the objective about trained weights: lines, planes, the spectrum of its Hessian.
+//!
 //! [`spec`] reads model files. An error says where, what, and what would be right; `build` makes the network.
+//!
+//! [`study`] varies fields of a model and collects what came of the runs.
 //!
 //! [`cli`] is what may be typed, [`commands`] what it means: one file a verb. Only they print.
 
@@ -91,20 +97,24 @@ mod buffer;
 pub mod cli;
 pub mod commands;
 pub mod control;
+pub mod converged;
 pub mod data;
 mod dialect;
 pub mod expr;
 pub mod field;
 pub mod gradcheck;
 pub mod jacobian;
+pub mod landscape;
 pub mod loss;
 pub mod measure;
 mod nearest;
 pub mod network;
+mod parallel;
 pub mod report;
 pub mod solve;
 pub mod spec;
 pub mod spectrum;
+pub mod study;
 pub mod tableau;
 pub mod train;
 pub mod weights;

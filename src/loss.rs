@@ -38,6 +38,16 @@ pub enum Wanted<'a> {
     Values(&'a [f64]),
 }
 
+impl<'a> Wanted<'a> {
+    /// That of one sample, with so many outputs.
+    pub fn of(self, sample: usize, outputs: usize) -> Wanted<'a> {
+        match self {
+            Wanted::Classes(labels) => Wanted::Classes(&labels[sample..=sample]),
+            Wanted::Values(values) => Wanted::Values(&values[sample * outputs..][..outputs]),
+        }
+    }
+}
+
 impl Loss {
     const ALL: [Loss; 3] = [Loss::Softmax, Loss::Logistic, Loss::Squares];
 
@@ -106,6 +116,24 @@ impl Loss {
                     *value = squares(z, |i| target[i], factor, slope);
                 }
             }
+        }
+    }
+
+    /// The second derivative of the loss by the outputs z, which no loss here takes from the target, times v and
+    /// `factor`; it overwrites `out`.
+    pub fn curvature(self, z: &[f64], v: &[f64], factor: f64, out: &mut [f64]) {
+        match self {
+            Loss::Softmax => {
+                // diag(p) - p p'
+                softmax(z, z.len(), out, &mut [0.0]);
+                let mean: f64 = out.iter().zip(v).map(|(p, v)| p * v).sum();
+                out.iter_mut().zip(v).for_each(|(p, v)| *p *= factor * (v - mean));
+            }
+            Loss::Logistic => {
+                let (p, _) = logistic(z[0]);
+                out[0] = factor * p * (1.0 - p) * v[0];
+            }
+            Loss::Squares => out.iter_mut().zip(v).for_each(|(o, v)| *o = factor * v),
         }
     }
 
@@ -231,6 +259,29 @@ mod tests {
         assert!((values[0] - (-z[0]).exp().ln_1p()).abs() < 1e-15);
         let (values, _) = of(Loss::Squares, &z[..2], 2, Wanted::Classes(&[1]));
         assert!((values[0] - 0.5 * (z[0].powi(2) + (z[1] - 1.0).powi(2))).abs() < 1e-15);
+    }
+
+    #[test]
+    fn curvature_is_the_derivative_of_the_slope() {
+        let (z, v) = ([0.3, -1.2, 0.9], [0.7, 0.1, -0.5]);
+        let values = [0.1, 0.2, -0.4];
+        for (loss, n, wanted) in [
+            (Loss::Softmax, 3, Wanted::Classes(&[1])),
+            (Loss::Logistic, 1, Wanted::Classes(&[1])),
+            (Loss::Squares, 3, Wanted::Values(&values)),
+        ] {
+            let mut exact = vec![0.0; n];
+            loss.curvature(&z[..n], &v[..n], 2.0, &mut exact);
+            let slope = |s: f64| {
+                let z: Vec<f64> = z[..n].iter().zip(v).map(|(z, v)| z + s * v).collect();
+                of(loss, &z, n, wanted).1
+            };
+            let (ahead, behind) = (slope(1e-5), slope(-1e-5));
+            for i in 0..n {
+                let difference = (ahead[i] - behind[i]) / 2e-5;
+                assert!((exact[i] - difference).abs() < 1e-9, "{loss:?}");
+            }
+        }
     }
 
     #[test]

@@ -206,6 +206,7 @@ fn of_an_epoch(optimiser: &Optimiser, penalties: Penalties, batch: usize) -> usi
     network.penalties = penalties;
     let data = dataset();
     let training = Training {
+        snapshots: 0,
         optimiser: optimiser.clone(),
         epochs: 2,
         batch: Some(batch),

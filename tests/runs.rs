@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::Path;
 
-use assert_cmd::Command;
+use desk::{Desk, stderr};
 use serde_json::Value;
-use tempfile::TempDir;
+
+mod desk;
 
 const HISTORY: &str = "epoch,work_units,seconds,train_loss,train_accuracy,validation_loss,validation_accuracy,gradient_norm";
 
@@ -27,60 +27,8 @@ const TINY: &str = r#"(
     seed: 3,
 )"#;
 
-struct Desk(TempDir);
-
-impl Desk {
-    fn new() -> Desk {
-        let desk = Desk(TempDir::new().unwrap());
-        desk.put("tiny.ron", TINY);
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn put(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).unwrap();
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    /// Words of the command line, parted by spaces.
-    fn kutta(&self, line: &str) -> Output {
-        let mut command = Command::cargo_bin("kutta").unwrap();
-        command.current_dir(self.0.path()).args(line.split_whitespace()).output().unwrap()
-    }
-
-    fn done(&self, line: &str) -> Output {
-        let output = self.kutta(line);
-        assert!(output.status.success(), "{line}: {}", stderr(&output));
-        output
-    }
-
-    /// The one value that `--json` prints.
-    fn json(&self, line: &str) -> Value {
-        let output = self.done(&format!("{line} --json"));
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{line}: {e}"))
-    }
-
-    /// What is said when the request is refused.
-    fn refused(&self, line: &str) -> String {
-        let output = self.kutta(line);
-        assert_eq!(output.status.code(), Some(2), "{line}: {}", stderr(&output));
-        assert!(output.stdout.is_empty(), "{line}");
-        stderr(&output)
-    }
-
-    fn weights(&self, run: &str) -> Vec<u8> {
-        fs::read(self.path(run).join("weights.safetensors")).unwrap()
-    }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+fn desk() -> desk::Desk {
+    desk::Desk::with("tiny.ron", TINY)
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -101,7 +49,7 @@ fn timeless(history: &str) -> Vec<Vec<&str>> {
 
 #[test]
 fn a_run_leaves_its_files() {
-    let desk = Desk::new();
+    let desk = desk();
     let report = desk.json("train tiny.ron");
     let figures = ["confusion", "decision", "states", "training"];
     let figures = figures.iter().flat_map(|f| ["svg", "png", "csv"].map(|e| format!("{f}.{e}")));
@@ -135,7 +83,7 @@ fn a_run_leaves_its_files() {
 
 #[test]
 fn the_model_of_a_run_gives_the_same_run_again() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.put("d.csv", &numbers(40));
     let data = r#"data=Csv(path:"d.csv",label:"kind",validation:0.25)"#;
     desk.done(&format!(
@@ -150,7 +98,7 @@ fn the_model_of_a_run_gives_the_same_run_again() {
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    let desk = Desk::new();
+    let desk = desk();
     let run = |threads: usize| {
         let out = format!("t{threads}");
         desk.done(&format!("train tiny.ron --out {out} --threads {threads} --set data.train=900"));
@@ -167,7 +115,7 @@ fn threads_do_not_change_a_bit() {
 
 #[test]
 fn a_folder_in_use_is_refused_unless_forced() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.done("train tiny.ron --out run");
     let first = desk.weights("run");
     let said = desk.refused("train tiny.ron --out run --seed 5");
@@ -189,7 +137,7 @@ fn a_folder_in_use_is_refused_unless_forced() {
 
 #[test]
 fn a_folder_that_cannot_be_made_is_refused_before_the_work() {
-    let desk = Desk::new();
+    let desk = desk();
     for out in ["tiny.ron", "tiny.ron/run"] {
         let said = desk.refused(&format!("train tiny.ron --out {out}"));
         assert!(said.contains(out) && said.contains("--out"), "{said}");
@@ -199,7 +147,7 @@ fn a_folder_that_cannot_be_made_is_refused_before_the_work() {
 
 #[test]
 fn evaluate_gives_the_figures_of_the_summary_to_the_last_bit() {
-    let desk = Desk::new();
+    let desk = desk();
     let summary = desk.json("train tiny.ron");
     let same = desk.json("evaluate runs/tiny");
     for key in ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy"] {
@@ -242,7 +190,7 @@ const FROM_FILE: &str =
 
 #[test]
 fn predictions_agree_with_the_accuracy_of_evaluate() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.put("train.csv", &numbers(60));
     desk.put("held.csv", &numbers(41));
     desk.done(&format!("train tiny.ron --out run --set {FROM_FILE} --set training.epochs=4"));
@@ -296,7 +244,7 @@ fn predictions_agree_with_the_accuracy_of_evaluate() {
 
 #[test]
 fn data_that_changed_since_the_run_are_noticed() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.put("train.csv", &numbers(60));
     desk.put("held.csv", &numbers(41));
     desk.done(&format!("train tiny.ron --out run --set {FROM_FILE} --set training.epochs=1"));
@@ -306,7 +254,7 @@ fn data_that_changed_since_the_run_are_noticed() {
 
 #[test]
 fn regression_has_targets_and_no_accuracy() {
-    let desk = Desk::new();
+    let desk = desk();
     let data = "--set data=Flip(train:30,validation:0) --set loss=squares";
     let summary = desk.json(&format!("train tiny.ron --out run {data}"));
     for key in ["train_accuracy", "validation_loss", "validation_accuracy"] {
@@ -321,7 +269,7 @@ fn regression_has_targets_and_no_accuracy() {
 
 #[test]
 fn weights_that_are_not_those_of_the_run_are_refused() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.done("train tiny.ron --out run");
     desk.done("train tiny.ron --out wide --set network.opening.width=5");
     let path = desk.path("run/weights.safetensors");
@@ -339,7 +287,7 @@ fn weights_that_are_not_those_of_the_run_are_refused() {
 
 #[test]
 fn a_loss_that_is_not_finite_ends_the_run_with_its_last_good_weights() {
-    let desk = Desk::new();
+    let desk = desk();
     let set = "--set data=Flip(train:40,validation:0) --set loss=squares";
     let set = format!("{set} --set training.optimiser=Sgd(rate:1e300)");
     let output = desk.kutta(&format!("train tiny.ron --out run --json {set}"));
@@ -355,7 +303,7 @@ fn a_loss_that_is_not_finite_ends_the_run_with_its_last_good_weights() {
 
 #[test]
 fn a_state_that_is_lost_at_the_start_is_named() {
-    let desk = Desk::new();
+    let desk = desk();
     let field =
         r#"Formula(state: {"y": 4}, weights: {"b": Vector(4)}, rhs: {"y": "b + exp(400 + y)"})"#;
     desk.put("burst.ron", &TINY.replace(r#""resnet""#, field));
@@ -372,7 +320,7 @@ fn a_state_that_is_lost_at_the_start_is_named() {
 
 #[test]
 fn an_early_stop_keeps_the_best_epoch() {
-    let desk = Desk::new();
+    let desk = desk();
     let set = "--set training.stop=(patience:3) --set training.epochs=400 --set data.train=15";
     let summary = desk.json(&format!("train tiny.ron --out run {set}"));
     let best = summary["stop_reason"]["early_stop"]["best_epoch"].as_u64().unwrap();
@@ -383,7 +331,7 @@ fn an_early_stop_keeps_the_best_epoch() {
 
 #[test]
 fn a_finished_run_is_not_touched_by_resume() {
-    let desk = Desk::new();
+    let desk = desk();
     let summary = desk.json("train tiny.ron --out run");
     let state = |desk: &Desk| -> BTreeMap<String, Vec<u8>> {
         let folder = desk.path("run");

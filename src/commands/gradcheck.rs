@@ -5,10 +5,8 @@ use serde::Serialize;
 use super::gradient::failed;
 use super::{Output, Refusal, read_model};
 use crate::cli::ModelArgs;
-use crate::gradcheck::{self, DIFFERENCE_TOLERANCE, TRANSPOSE_TOLERANCE};
-use crate::network::Opening;
+use crate::gradcheck::{self, DIFFERENCE_TOLERANCE, SYMMETRY_TOLERANCE, TRANSPOSE_TOLERANCE};
 use crate::report::table::Table;
-use crate::spec::Model;
 
 #[derive(Serialize)]
 struct Report {
@@ -31,22 +29,13 @@ pub fn run(args: &ModelArgs, output: &Output) -> Result<(), Refusal> {
     if report.passed {
         return Ok(());
     }
-    let kinks = match has_kinks(&model, network.width())? {
+    let kinks = match network.has_kinks() {
         true => {
             "; relu and step have kinks, across which differences and Taylor are wrong though the gradient is right: try another --seed"
         }
         false => "",
     };
     Err(Refusal::work(format!("{}{kinks}", report.failures.join("; "))))
-}
-
-/// Whether field or opening are not smooth everywhere.
-fn has_kinks(model: &Model, width: usize) -> Result<bool, Refusal> {
-    let opening = match &model.network.opening {
-        Opening::Dense { activation, .. } => matches!(activation.as_str(), "relu" | "step"),
-        Opening::Pad { .. } | Opening::Identity => false,
-    };
-    Ok(opening || model.field(width)?.kernel().has_kinks())
 }
 
 fn text(report: &Report) -> String {
@@ -62,6 +51,28 @@ fn text(report: &Report) -> String {
             slope(row.remainder_slope),
         ]);
     }
+    let second = match &tests.second {
+        Some(second) => {
+            let mut table = Table::new(["ε", "remainder", "slope"]);
+            for row in &second.rows {
+                let remainder = format!("{:.3e}", row.remainder);
+                table.row([format!("{:.1e}", row.epsilon), remainder, slope(row.slope)]);
+            }
+            let taylor = match second.rows.is_empty() {
+                true => "No Taylor test with the Hessian: there are kinks.\n".to_owned(),
+                false => format!(
+                    "Taylor test with the Hessian: slope {}, should be 3\n{table}\n",
+                    slope(second.slope)
+                ),
+            };
+            format!(
+                "{taylor}\
+                 Symmetry, relative error below {SYMMETRY_TOLERANCE:.0e}: Hessian {:.1e}, Gauss-Newton matrix {:.1e}\n\n",
+                second.hessian_symmetry, second.gauss_newton_symmetry,
+            )
+        }
+        None => "The field does not know its second derivatives.\n\n".to_owned(),
+    };
     let mut transposes = Table::new(["t", "relative error"]);
     for row in &tests.transposes {
         transposes.row([format!("{:.4}", row.t), format!("{:.1e}", row.error)]);
@@ -92,7 +103,7 @@ fn text(report: &Report) -> String {
     };
     format!(
         "objective {:.6}, gradient norm {:.6e}; {} samples, {} parameters\n\n\
-         Taylor test: slopes {} and {}, should be 1 and 2\n{taylor}\n\
+         Taylor test: slopes {} and {}, should be 1 and 2\n{taylor}\n{second}\
          Field: <u, J v> = <J' u, v>, relative error below {TRANSPOSE_TOLERANCE:.0e}\n{transposes}\n\
          Gradient against differences of fourth order, relative error below {DIFFERENCE_TOLERANCE:.0e}\n{differences}\n{adjoints}{verdict}",
         tests.objective,

@@ -2,12 +2,16 @@
 
 mod bench;
 mod check;
+mod compare;
+mod converge;
 mod data;
 mod evaluate;
 mod field;
 mod figures;
 mod gradcheck;
 mod gradient;
+mod job;
+mod landscape;
 mod new;
 mod output;
 mod predict;
@@ -17,6 +21,9 @@ mod solve;
 mod steps;
 mod spectrum;
 mod tableau;
+mod solvers;
+mod study;
+mod swap;
 mod train;
 
 use std::error::Error;
@@ -98,6 +105,11 @@ pub fn run(cli: Cli) -> Result<(), Refusal> {
         Verb::Check(args) => check::run(&args, &output),
         Verb::Data(args) => data::run(&args, &output),
         Verb::Solve(args) => solve::run(&args, &output),
+        Verb::Study(args) => study::run(&args, &output),
+        Verb::Swap(args) => swap::run(&args, &output),
+        Verb::Converge(args) => converge::run(&args, &output),
+        Verb::Landscape(args) => landscape::run(&args, &output),
+        Verb::Compare(args) => compare::run(&args, &output),
         Verb::Bench(args) => bench::run(&args, &output),
     })
 }

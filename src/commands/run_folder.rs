@@ -23,6 +23,8 @@ const WEIGHTS: &str = "weights.safetensors";
 const HISTORY: &str = "history.csv";
 const SUMMARY: &str = "summary.json";
 const STEPS: &str = "steps.csv";
+/// The folder of the weights on the way, a file an epoch.
+const SNAPSHOTS: &str = "snapshots";
 
 /// Why a folder cannot be the folder of this run.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +133,10 @@ impl RunFolder {
     /// Removes what a run leaves, the checkpoint before the model that it belongs to.
     fn clear(&self) -> io::Result<()> {
         let names = [CHECKPOINT, SUMMARY, WEIGHTS, HISTORY, STEPS, MODEL, SCHEMA].map(String::from);
+        match fs::remove_dir_all(self.file(SNAPSHOTS)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         for name in names.into_iter().chain(figures::file_names()) {
             match fs::remove_file(self.file(&name)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -149,13 +155,22 @@ impl RunFolder {
     /// Writes history and weights of a run that has stopped.
     pub fn write_outcome(&self, network: &Network, outcome: &Outcome) -> Result<(), Refusal> {
         history::write(&self.file(HISTORY), &outcome.history).map_err(Refusal::work)?;
-        let tensors: Vec<Tensor> = network
-            .layout()
-            .to_tensors(&outcome.weights)
-            .into_iter()
-            .map(|(name, shape, values)| Tensor { name, shape, values })
-            .collect();
-        weights::write(&self.file(WEIGHTS), &tensors).map_err(Refusal::work)
+        weights::write(&self.file(WEIGHTS), &tensors(network, &outcome.weights))
+            .map_err(Refusal::work)
+    }
+
+    /// Keeps the weights of an epoch for those who ask for the way of the training.
+    pub fn snapshot(
+        &self,
+        network: &Network,
+        epoch: usize,
+        weights: &[f64],
+    ) -> Result<(), SaveError> {
+        let folder = self.file(SNAPSHOTS);
+        let path = folder.join(format!("{epoch:07}.safetensors"));
+        fs::create_dir_all(&folder)
+            .map_err(|source| WriteError::Replace { path: folder, source })?;
+        weights::write(&path, &tensors(network, weights))
     }
 
     /// Writes the steps that a solver chose.
@@ -172,6 +187,13 @@ impl RunFolder {
 
     /// The summary of a run that has come to its end; none while there is something left to do.
     pub fn finished(&self) -> Result<Option<Summary>, RunError> {
+        let finished =
+            |stop: &StopReason| matches!(stop, StopReason::Epochs | StopReason::EarlyStop { .. });
+        Ok(self.ended()?.filter(|summary| finished(&summary.stop_reason)))
+    }
+
+    /// The summary of a run that has stopped, also of one that failed: it would fail again.
+    pub fn ended(&self) -> Result<Option<Summary>, RunError> {
         let path = self.file(SUMMARY);
         if !path.exists() {
             return Ok(None);
@@ -179,9 +201,12 @@ impl RunFolder {
         let text = read_text(&path)?;
         let summary: Summary =
             serde_json::from_str(&text).map_err(|source| RunError::Damaged { path, source })?;
-        let finished =
-            matches!(summary.stop_reason, StopReason::Epochs | StopReason::EarlyStop { .. });
-        Ok(finished.then_some(summary))
+        Ok(Some(summary))
+    }
+
+    /// Where its history stands.
+    pub fn history(&self) -> PathBuf {
+        self.file(HISTORY)
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -250,6 +275,24 @@ impl Run {
         Ok(network.layout().from_values(tensors.iter().map(|tensor| tensor.values.as_slice())))
     }
 
+    /// The weights on the way, with their epochs in order.
+    pub fn snapshots(&self, network: &Network) -> Result<Vec<(usize, Vec<f64>)>, Refusal> {
+        let Ok(entries) = fs::read_dir(self.folder.file(SNAPSHOTS)) else { return Ok(Vec::new()) };
+        let epoch = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<usize>().ok();
+        let mut paths: Vec<(usize, PathBuf)> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter_map(|path| Some((epoch(&path)?, path)))
+            .collect();
+        paths.sort();
+        let read = |(epoch, path): &(usize, PathBuf)| {
+            let tensors =
+                weights::read(path, &network.layout().expected()).map_err(Refusal::request)?;
+            let values = tensors.iter().map(|tensor| tensor.values.as_slice());
+            Ok((*epoch, network.layout().from_values(values)))
+        };
+        paths.iter().map(read).collect()
+    }
+
     /// Where training goes on: at the last checkpoint, or at the start if it was stopped before the first.
     pub fn checkpoint(&self, network: &Network) -> Result<Checkpoint, Refusal> {
         match self.kept()? {
@@ -275,6 +318,11 @@ impl Run {
 /// The start of a run whose folder has this model source.
 pub fn fresh(source: &str, model: &Model, network: &Network) -> Checkpoint {
     Checkpoint::fresh(fingerprint(source), network.initial(model.seed))
+}
+
+fn tensors(network: &Network, weights: &[f64]) -> Vec<Tensor> {
+    let named = network.layout().to_tensors(weights).into_iter();
+    named.map(|(name, shape, values)| Tensor { name, shape, values }).collect()
 }
 
 /// Length and CRC-32 of the model's source.

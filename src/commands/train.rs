@@ -1,7 +1,6 @@
 //! `kutta train`: a model file, or a run to continue, into a run folder.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,26 +8,14 @@ use serde::Serialize;
 
 use crate::awake::Awake;
 use crate::cli;
-use crate::data::Dataset;
-use crate::network::{Engine, Network};
+use crate::network::Engine;
 use crate::spec::Model;
-use crate::train::{self, Checkpoint, Event, Fit, Row, StopReason, Summary, TrainError, Training};
+use crate::train::{Row, StopReason, Summary, Training, score};
 
-use super::run_folder::{Run, RunFolder, fresh};
+use super::job::{Job, catch_interrupts};
+use super::run_folder::{Run, RunFolder};
 use super::scores::{self, Line, brief, percent};
 use super::{Output, Refusal, figures, overrides, steps};
-
-/// Set by Ctrl-C; training looks at it before each batch.
-static INTERRUPT: AtomicBool = AtomicBool::new(false);
-
-/// Everything that training needs, with its outputs open.
-struct Job {
-    folder: RunFolder,
-    model: Model,
-    dataset: Dataset,
-    network: Network,
-    start: Checkpoint,
-}
 
 pub fn run(args: cli::Train, output: &Output) -> Result<(), Refusal> {
     let job = match (&args.resume, &args.model) {
@@ -44,7 +31,7 @@ pub fn run(args: cli::Train, output: &Output) -> Result<(), Refusal> {
                 ));
                 return report(&run.folder, &summary, output);
             }
-            continued(run)?
+            Job::continued(run)?
         }
         (None, Some(model)) => begun(model, &args)?,
         (None, None) => return Err(Refusal::request("name a model file, or a run with --resume")),
@@ -53,109 +40,59 @@ pub fn run(args: cli::Train, output: &Output) -> Result<(), Refusal> {
         output.warn(warning);
     }
     catch_interrupts(output);
-    job.work(output)
+    work(&job, output)
 }
 
-/// A new run: everything is read, checked and opened before the work.
+/// A new run, into a folder where nothing is lost.
 fn begun(path: &Path, args: &cli::Train) -> Result<Job, Refusal> {
     let model = Model::read(path, &overrides(&args.changes))?;
     let folder = RunFolder::at(args.out.clone().unwrap_or_else(|| default_folder(path)));
     folder.check_vacant(args.force)?;
-    model.check_trainable()?;
-    let dataset = model.dataset()?;
-    let network = model.network(&dataset.schema)?;
-    train::check(&Fit::new(&network, &dataset), &model.training).map_err(refusal)?;
-    let source = folder.begin(&model, &dataset.schema)?;
-    let start = fresh(&source, &model, &network);
-    Ok(Job { folder, model, dataset, network, start })
-}
-
-fn continued(run: Run) -> Result<Job, Refusal> {
-    let dataset = run.dataset()?;
-    let network = run.model.network(&dataset.schema)?;
-    let start = run.checkpoint(&network)?;
-    run.folder.sweep()?;
-    Ok(Job { folder: run.folder, model: run.model, dataset, network, start })
+    Job::begun(model, folder)
 }
 
 /// `runs/` and the name of the model file.
-fn default_folder(model: &Path) -> PathBuf {
+pub fn default_folder(model: &Path) -> PathBuf {
     Path::new("runs").join(model.file_stem().unwrap_or(model.as_os_str()))
 }
 
-fn catch_interrupts(output: &Output) {
-    let caught = ctrlc::set_handler(|| {
-        // Who asks twice does not want to wait for the checkpoint.
-        if INTERRUPT.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(Refusal::Interrupted.exit_code()));
-        }
-    });
-    if let Err(error) = caught {
-        output.warn(format_args!("Ctrl-C will end the run without a checkpoint: {error}"));
+fn work(job: &Job, output: &Output) -> Result<(), Refusal> {
+    let progress = Progress::new(output, job.done(), &job.model.training);
+    let awake = Awake::new();
+    let outcome = job.train(&mut |row| progress.epoch(row));
+    drop(awake);
+    progress.end();
+    let outcome = outcome?;
+    let Job { folder, dataset, network, .. } = job;
+    let trained = figures::Trained { network, dataset, outcome: &outcome };
+    for error in trained.draw(folder.path()) {
+        output.warn(format_args!("a figure is missing: {error}"));
     }
-}
-
-/// A file that could not be written is the work's fault, all else that of the request.
-fn refusal(error: TrainError) -> Refusal {
-    match error {
-        TrainError::Save(error) => Refusal::work(error),
-        error => Refusal::request(error),
+    if network.flow.adaptive.is_some() {
+        let mut engine = Engine::new(network);
+        engine.tells_errors = true;
+        // A failure is told by the outcome; the table then ends where the solver gave up.
+        let _ = score(&mut engine, &outcome.weights, &dataset.train);
+        folder.write_steps(&steps::csv_of(engine.solutions())?)?;
     }
-}
-
-impl Job {
-    fn work(self, output: &Output) -> Result<(), Refusal> {
-        let Job { folder, model, dataset, network, start } = self;
-        let progress = Progress::new(output, start.epoch(), &model.training);
-        let awake = Awake::new();
-        let outcome = train::train(
-            &mut Fit::new(&network, &dataset),
-            start,
-            &model.training,
-            model.seed,
-            &INTERRUPT,
-            &mut |event: Event<'_>| {
-                match event {
-                    Event::EpochDone { history, .. } => progress.epoch(history.last()),
-                    Event::Checkpoint(checkpoint) => folder.keep(checkpoint)?,
-                    Event::Stopped(_) => progress.end(),
-                }
-                Ok(())
-            },
-        )
-        .map_err(refusal)?;
-        drop(awake);
-        folder.write_outcome(&network, &outcome)?;
-        let trained = figures::Trained { network: &network, dataset: &dataset, outcome: &outcome };
-        for error in trained.draw(folder.path()) {
-            output.warn(format_args!("a figure is missing: {error}"));
-        }
-        if network.flow.adaptive.is_some() {
-            let mut engine = Engine::new(&network);
-            engine.tells_errors = true;
-            // A failure is told by the outcome; the table then ends where the solver gave up.
-            let _ = train::score(&mut engine, &outcome.weights, &dataset.train);
-            folder.write_steps(&steps::csv_of(engine.solutions())?)?;
-        }
-        let summary = outcome.summary();
-        folder.write_summary(&summary)?;
-        report(&folder, &summary, output)?;
-        match summary.stop_reason {
-            StopReason::Epochs | StopReason::EarlyStop { .. } => Ok(()),
-            StopReason::Interrupted => {
-                output.say(format_args!(
-                    "interrupted after epoch {}; go on with `kutta train --resume {}`",
-                    summary.epochs,
-                    folder.path().display()
-                ));
-                Err(Refusal::Interrupted)
-            }
-            StopReason::Failed { .. } => Err(Refusal::work(format!(
-                "{}. The last good weights are in {}",
-                summary.stop_reason,
+    let summary = outcome.summary();
+    folder.write_summary(&summary)?;
+    report(folder, &summary, output)?;
+    match summary.stop_reason {
+        StopReason::Epochs | StopReason::EarlyStop { .. } => Ok(()),
+        StopReason::Interrupted => {
+            output.say(format_args!(
+                "interrupted after epoch {}; go on with `kutta train --resume {}`",
+                summary.epochs,
                 folder.path().display()
-            ))),
+            ));
+            Err(Refusal::Interrupted)
         }
+        StopReason::Failed { .. } => Err(Refusal::work(format!(
+            "{}. The last good weights are in {}",
+            summary.stop_reason,
+            folder.path().display()
+        ))),
     }
 }
 
@@ -220,8 +157,7 @@ impl<'o> Progress<'o> {
         Progress { output, bar, epochs }
     }
 
-    fn epoch(&self, row: Option<&Row>) {
-        let Some(row) = row else { return };
+    fn epoch(&self, row: &Row) {
         if let Some(bar) = &self.bar {
             bar.set_position(row.epoch as u64);
             bar.set_message(line(row));

@@ -12,7 +12,7 @@ use super::plan::{Planner, Prepared, TILE, Wanted};
 use super::reverse::{Known, Sums};
 use super::weights::{At, WeightProgram};
 use super::work::{self, Call, Work};
-use super::{ExprError, Formula};
+use super::{Block, ExprError, Formula, Weight};
 use crate::buffer::LINE;
 
 /// A compiled formula f(t, y; w) with its derivatives.
@@ -70,13 +70,65 @@ impl Kernel {
         state_cotangent: bool,
         lanes: usize,
     ) -> Result<Kernel, (usize, ExprError)> {
-        let declared = &formula.declared;
         let mut graph = Graph::default();
-        let mut value = Vec::new();
-        for (i, (block, text)) in formula.outputs.iter().enumerate() {
-            let node = lower(&mut graph, declared, text, block.rows, &block.name);
-            value.push(node.map_err(|error| (i, error))?);
+        let value = values(&mut graph, &formula)?;
+        Kernel::compile(formula, graph, value, state_cotangent, lanes)
+    }
+
+    /// The kernel of the tangent: what it computes of states (y, dy) and weights (w, dw) is (f, df/dy dy + df/dw dw),
+    /// value above derivative. Without `of_state` the states have no tangent and
+    /// stand once, and the adjoint gives gradients of the weights alone. The adjoint, with the
+    /// cotangents (p, q), has the second derivatives: by y it is (df/dy)' p and the derivative of (df/dy)' q along
+    /// (dy, dw) (Griewank and Walther, Evaluating Derivatives, 2008, section 5.2).
+    ///
+    /// # Errors
+    /// As [`Kernel::new`], though what was compiled once is not known to fail here.
+    pub fn doubled(&self, of_state: bool) -> Result<Kernel, (usize, ExprError)> {
+        let Formula { declared, outputs } = &self.formula;
+        let mut graph = Graph::default();
+        let mut value = values(&mut graph, &self.formula)?;
+        let mut along = HashMap::new();
+        let (blocks, weights) = (declared.state.len(), declared.weights.len());
+        for (i, block) in declared.state.iter().enumerate().filter(|_| of_state) {
+            let shape = Shape::state(block.rows);
+            let state = graph.input(Input::State(i), shape);
+            along.insert(state, graph.input(Input::State(blocks + i), shape));
         }
+        for (i, weight) in declared.weights.iter().enumerate() {
+            let shape = Shape::weight(weight.rows, weight.cols);
+            let node = graph.input(Input::Weight(i), shape);
+            along.insert(node, graph.input(Input::Weight(weights + i), shape));
+        }
+        let tangent = tangents(&mut graph, &value, &along);
+        for (node, (block, _)) in tangent.into_iter().zip(outputs) {
+            value.push(node.unwrap_or_else(|| graph.filled(0.0, Shape::state(block.rows))));
+        }
+        let mut formula = self.formula.clone();
+        let named = |name: &str| format!("d{name}");
+        if of_state {
+            let tangents = declared.state.iter();
+            let tangents = tangents.map(|b| Block { name: named(&b.name), rows: b.rows });
+            formula.declared.state.extend(tangents);
+        }
+        let tangents = declared.weights.iter();
+        let tangents = tangents.map(|w| Weight { name: named(&w.name), ..w.clone() });
+        formula.declared.weights.extend(tangents);
+        let tangents = outputs.iter();
+        let tangents =
+            tangents.map(|(b, text)| (Block { name: named(&b.name), rows: b.rows }, text.clone()));
+        formula.outputs.extend(tangents);
+        Kernel::compile(formula, graph, value, of_state, self.cut.lanes)
+    }
+
+    /// Derives and plans a formula whose values are nodes of the graph.
+    fn compile(
+        formula: Formula,
+        mut graph: Graph,
+        value: Vec<Node>,
+        state_cotangent: bool,
+        lanes: usize,
+    ) -> Result<Kernel, (usize, ExprError)> {
+        let declared = &formula.declared;
         let state_rows: Vec<usize> = declared.state.iter().map(|b| b.rows).collect();
         let out_blocks: Vec<usize> = formula.outputs.iter().map(|o| o.0.rows).collect();
         let (in_rows, out_rows) = (state_rows.iter().sum(), out_blocks.iter().sum());
@@ -455,6 +507,14 @@ impl Kernel {
             gradient[at..at + length].iter_mut().zip(from).for_each(|(g, x)| *g += x);
         }
     }
+}
+
+/// The formula's values, by output block.
+fn values(graph: &mut Graph, formula: &Formula) -> Result<Vec<Node>, (usize, ExprError)> {
+    let each = formula.outputs.iter().enumerate().map(|(i, (block, text))| {
+        lower(graph, &formula.declared, text, block.rows, &block.name).map_err(|error| (i, error))
+    });
+    each.collect()
 }
 
 fn all_nodes(derived: &Derived) -> Vec<Node> {

@@ -6,6 +6,8 @@ mod columns;
 mod file;
 mod symbolic;
 
+use std::sync::Arc;
+
 pub use catalogue::{catalogue, named, names};
 pub use file::{FieldFile, Size, WeightShape, unique_keys};
 pub use symbolic::{FieldError, SymbolicField};
@@ -126,6 +128,22 @@ pub trait VectorField: Send + Sync {
     /// not one, or not known to be.
     fn layer(&self) -> Option<Function> {
         None
+    }
+
+    /// The field of the tangent, with states (y, dy) and weights (w, dw), each first half before the second:
+    ///
+    /// ```text
+    /// (y, dy)' = (f(t, y; w), df/dy dy + df/dw dw)
+    /// ```
+    ///
+    /// Its `vjp` has the second derivatives of f. None where they are not known: then there are no Hessians.
+    fn tangent_field(&self) -> Option<Arc<dyn VectorField>> {
+        None
+    }
+
+    /// Whether f has kinks or jumps in the state, across which it has no derivative.
+    fn has_kinks(&self) -> bool {
+        false
     }
 
     /// The work of a call, for those who predict times; none if it is not known.

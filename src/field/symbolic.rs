@@ -1,5 +1,7 @@
 //! A field given by its formula.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::columns;
@@ -213,6 +215,15 @@ impl VectorField for SymbolicField {
 
     fn layer(&self) -> Option<Function> {
         self.kernel.layer()
+    }
+
+    fn tangent_field(&self) -> Option<Arc<dyn VectorField>> {
+        let kernel = self.kernel.doubled(true).ok()?;
+        Some(Arc::new(SymbolicField { kernel }))
+    }
+
+    fn has_kinks(&self) -> bool {
+        self.kernel.has_kinks()
     }
 
     fn work(&self, call: Call) -> Option<Work> {

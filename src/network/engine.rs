@@ -459,12 +459,13 @@ impl Worker {
                 self.labels.reserve(self.tape.largest);
                 self.labels.extend(samples.iter().map(|&sample| labels[sample]));
                 let each = z.chunks_exact(outputs).zip(&self.labels);
-                group.right += each.filter(|(z, label)| network.loss.class(z) == **label).count();
+                group.right += each.filter(|(z, label)| network.class(z) == **label).count();
                 Wanted::Classes(&self.labels)
             }
             Targets::Values(values) => {
-                let target = self.target.sized(outputs * batch);
-                for (target, &sample) in target.chunks_exact_mut(outputs).zip(samples) {
+                let rows = values.nrows();
+                let target = self.target.sized(rows * batch);
+                for (target, &sample) in target.chunks_exact_mut(rows.max(1)).zip(samples) {
                     let from = values.col(sample);
                     target.iter_mut().zip(from.iter()).for_each(|(t, v)| *t = *v);
                 }
@@ -472,7 +473,7 @@ impl Worker {
             }
         };
         let factor = 1.0 / job.samples.len() as f64;
-        network.loss.values_and_slopes(z, outputs, wanted, factor, slopes, losses);
+        network.values_and_slopes(z, wanted, factor, slopes, losses);
         group.loss += losses.iter().sum::<f64>();
         if group.unfinished.is_none()
             && let Some(lost) = losses.iter().position(|loss| !loss.is_finite())

@@ -31,6 +31,11 @@ impl Entry {
         copies.into_iter().chain([self.rows]).chain(cols).collect()
     }
 
+    /// Whether it is a vector or a number, as biases are, rather than a matrix.
+    pub fn is_vector(&self) -> bool {
+        self.vector
+    }
+
     /// For each element in row-major order its place in the vector.
     fn places(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.copies).flat_map(move |copy| {
@@ -105,6 +110,11 @@ impl Layout {
             entry.places().zip(values).for_each(|(at, &x)| theta[at] = x);
         }
         theta
+    }
+
+    /// A vector of twice the length; nobody asks for the names in it.
+    pub(super) fn doubled(&self) -> Layout {
+        Layout { entries: Vec::new(), length: 2 * self.length }
     }
 
     /// Names and shapes, as a file must have them.

@@ -7,6 +7,7 @@
 mod adaptive;
 mod engine;
 mod layout;
+mod second;
 mod work;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::Basis;
 use crate::expr::{Block, Declarations, ExprError, Formula, Kernel, Weight, function_names};
-use crate::loss::{Loss, Penalties};
+use crate::loss::{Loss, Penalties, Wanted};
 use crate::nearest::known;
 use crate::solve::Flow;
 
@@ -27,6 +28,7 @@ pub use crate::solve::adaptive::Halt;
 pub use adaptive::Trajectories;
 pub use engine::{Engine, Score, Trace, Unfinished};
 pub use layout::{Entry, Layout};
+pub use second::{Curvature, Doubled, Products};
 pub use work::NetworkWork;
 
 /// From features to states.
@@ -70,7 +72,7 @@ pub enum Head {
     /// V y + c
     #[default]
     Linear,
-    /// The final state itself.
+    /// The final state itself; where there are fewer outputs, its first rows.
     Identity,
 }
 
@@ -89,7 +91,7 @@ pub enum NetworkError {
     #[error("the opening gives {opening} states, but the field has {field}")]
     Width { opening: usize, field: usize },
     #[error(
-        "the loss needs {wanted} outputs, but head Identity gives the {width} states; use head Linear or that width"
+        "the loss needs {wanted} outputs, but head Identity gives the {width} states; use head Linear or at least that width"
     )]
     Outputs { wanted: usize, width: usize },
     #[error("the logistic loss tells 2 classes apart, the data have {classes}; use \"softmax\"")]
@@ -141,6 +143,16 @@ pub struct Network {
     features: usize,
     outputs: usize,
     layout: Layout,
+    measure: Measure,
+}
+
+/// What is made of the outputs of a sample.
+#[derive(Clone, Copy)]
+enum Measure {
+    /// The loss.
+    Loss,
+    /// Of outputs and their tangents, see [`second`].
+    Curvature(Curvature),
 }
 
 #[derive(Clone)]
@@ -180,7 +192,7 @@ impl Network {
         };
         let outputs = match head {
             Head::Linear => wanted,
-            Head::Identity if width == wanted => width,
+            Head::Identity if width >= wanted => wanted,
             Head::Identity => return Err(NetworkError::Outputs { wanted, width }),
         };
         let opening_weights = match opening {
@@ -201,8 +213,10 @@ impl Network {
             }
             Opening::Pad { .. } | Opening::Identity => Start::Pad,
         };
+        let linear = head == Head::Linear;
         let head = match head {
             Head::Linear => Some(Arc::new(affine("W*y + b", "y", width, outputs, true)?)),
+            Head::Identity if outputs < width => Some(Arc::new(first_rows(width, outputs)?)),
             Head::Identity => None,
         };
         let mut layout = Layout::default();
@@ -221,7 +235,7 @@ impl Network {
             );
         }
         layout.push_field(&flow.field.weights(), flow.controls.coefficients());
-        if head.is_some() {
+        if linear {
             layout.push(
                 "head.weight",
                 1,
@@ -235,7 +249,13 @@ impl Network {
                 false,
             );
         }
-        Ok(Network { opening, flow, head, loss, penalties, features, outputs, layout })
+        let measure = Measure::Loss;
+        Ok(Network { opening, flow, head, loss, penalties, features, outputs, layout, measure })
+    }
+
+    /// The same without a head: its outputs are the final states. The vector of trained numbers stays the same.
+    pub fn headless(&self) -> Network {
+        Network { head: None, outputs: self.width(), ..self.clone() }
     }
 
     /// Rows of x.
@@ -261,6 +281,15 @@ impl Network {
     /// Length of the vector of trained numbers.
     pub fn n_parameters(&self) -> usize {
         self.layout.length()
+    }
+
+    /// Whether opening or field have kinks or jumps, as relu and step do.
+    pub fn has_kinks(&self) -> bool {
+        let opening = match &self.opening {
+            Start::Dense(kernel) => kernel.has_kinks(),
+            Start::Pad => false,
+        };
+        opening || self.flow.field.has_kinks()
     }
 
     fn n_opening(&self) -> usize {
@@ -314,6 +343,36 @@ impl Network {
         theta
     }
 
+    /// What counts of each sample with outputs z, with its derivative times `factor`.
+    fn values_and_slopes(
+        &self,
+        z: &[f64],
+        wanted: Wanted<'_>,
+        factor: f64,
+        slopes: &mut [f64],
+        values: &mut [f64],
+    ) {
+        let (loss, n) = (self.loss, self.outputs);
+        match self.measure {
+            Measure::Loss => loss.values_and_slopes(z, n, wanted, factor, slopes, values),
+            Measure::Curvature(what) => {
+                let each = z.chunks_exact(n).zip(slopes.chunks_exact_mut(n)).zip(values);
+                for (sample, ((z, slope), value)) in each.enumerate() {
+                    let wanted = wanted.of(sample, n / 2);
+                    *value = what.value_and_slope(loss, z, wanted, factor, slope);
+                }
+            }
+        }
+    }
+
+    /// The class that the outputs of a sample say.
+    fn class(&self, z: &[f64]) -> usize {
+        match self.measure {
+            Measure::Loss => self.loss.class(z),
+            Measure::Curvature(_) => self.loss.class(&z[..z.len() / 2]),
+        }
+    }
+
     /// Penalties at these weights; their gradient is added.
     pub fn penalty(&self, theta: &[f64], gradient: &mut [f64]) -> f64 {
         let Penalties { tikhonov, smoothness } = self.penalties;
@@ -352,12 +411,25 @@ fn affine(
     state_cotangent: bool,
 ) -> Result<Kernel, NetworkError> {
     let weight = |name: &str, rows, cols| Weight { name: name.into(), rows, cols };
-    let declared = Declarations {
-        state: vec![Block { name: state.into(), rows: from }],
-        weights: vec![weight("W", to, from), weight("b", to, 1)],
-        constants: Vec::new(),
-    };
-    let outputs = vec![(Block { name: "z".into(), rows: to }, text.to_owned())];
+    let state = vec![Block { name: state.into(), rows: from }];
+    let weights = vec![weight("W", to, from), weight("b", to, 1)];
+    layer(Declarations { state, weights, constants: Vec::new() }, text, to, state_cotangent)
+}
+
+/// The first rows of a block.
+fn first_rows(of: usize, rows: usize) -> Result<Kernel, NetworkError> {
+    let block = |name: &str, rows| Block { name: name.into(), rows };
+    let state = vec![block("y", rows), block("rest", of - rows)];
+    layer(Declarations { state, ..Declarations::default() }, "y", rows, true)
+}
+
+fn layer(
+    declared: Declarations,
+    text: &str,
+    rows: usize,
+    state_cotangent: bool,
+) -> Result<Kernel, NetworkError> {
+    let outputs = vec![(Block { name: "z".into(), rows }, text.to_owned())];
     Kernel::new(Formula { declared, outputs }, state_cotangent)
         .map_err(|(_, error)| NetworkError::Layer { error })
 }

@@ -26,6 +26,8 @@ pub struct Panel {
     /// One unit is as long on y as on x: the shorter range is widened about its middle.
     pub equal: bool,
     pub layers: Vec<Layer>,
+    /// Without axes.
+    pub bare: bool,
     /// What the colours of the cells mean.
     pub bar: Option<Bar>,
 }
@@ -39,6 +41,11 @@ pub enum Layer {
         points: Vec<[f64; 2]>,
         colour: Colour,
         dashed: bool,
+    },
+    /// A thin line without a name, broken in the same way.
+    Hairline {
+        points: Vec<[f64; 2]>,
+        colour: Colour,
     },
     /// Points that are not finite are left out; no points make an entry of the legend alone.
     Points {
@@ -58,6 +65,8 @@ pub enum Layer {
     },
     /// Thin lines where x or y is 0.
     Origin,
+    /// Polygons in one colour each, later ones over earlier ones.
+    Faces(Vec<Face>),
     Notes(Vec<Note>),
 }
 
@@ -69,6 +78,13 @@ pub struct Cells {
     pub columns: usize,
     /// Row by row, the first row at `y.0`, the first cell at `x.0`.
     pub colours: Vec<Colour>,
+}
+
+/// A polygon; one that reaches out of the panel is left out.
+#[derive(Clone, Debug)]
+pub struct Face {
+    pub points: Vec<[f64; 2]>,
+    pub colour: Colour,
 }
 
 /// Text about a place.

@@ -6,6 +6,7 @@ use super::layout::Span;
 use super::palette::{AXIS, Colour, Marker};
 
 pub(super) const LINE_WIDTH: f64 = 1.75;
+const HAIRLINE: f64 = 0.8;
 
 /// The rectangle between the axes.
 pub(super) struct Frame<'a> {
@@ -49,7 +50,10 @@ impl Frame<'_> {
     pub(super) fn layer(&self, drawing: &mut Drawing, layer: &Layer) {
         match layer {
             Layer::Line { points, colour, dashed, .. } => {
-                self.line(drawing, points, *colour, *dashed)
+                self.line(drawing, points, *colour, *dashed, LINE_WIDTH)
+            }
+            Layer::Hairline { points, colour } => {
+                self.line(drawing, points, *colour, false, HAIRLINE)
             }
             Layer::Points { points, marker, colour, radius, outlined, .. } => {
                 let places =
@@ -66,6 +70,14 @@ impl Frame<'_> {
                 }
             }
             Layer::Origin => self.origin(drawing),
+            Layer::Faces(faces) => {
+                for face in faces {
+                    let place = |p: &[f64; 2]| self.place(*p).filter(|&p| self.holds(p));
+                    if let Some(points) = face.points.iter().map(place).collect() {
+                        drawing.polygon(points, face.colour);
+                    }
+                }
+            }
             Layer::Notes(notes) => {
                 for note in notes {
                     if let Some((x, y)) = self.place(note.at).filter(|&p| self.holds(p)) {
@@ -127,7 +139,14 @@ impl Frame<'_> {
         }
     }
 
-    fn line(&self, drawing: &mut Drawing, points: &[[f64; 2]], colour: Colour, dashed: bool) {
+    fn line(
+        &self,
+        drawing: &mut Drawing,
+        points: &[[f64; 2]],
+        colour: Colour,
+        dashed: bool,
+        width: f64,
+    ) {
         let mut stretches: Vec<Vec<Place>> = vec![Vec::new()];
         for &point in points {
             match (self.place(point), stretches.last_mut()) {
@@ -138,7 +157,7 @@ impl Frame<'_> {
         for stretch in stretches.into_iter().map(thinned) {
             if let [alone] = stretch.as_slice() {
                 if self.holds(*alone) {
-                    drawing.marker(*alone, Marker::Circle, LINE_WIDTH * 1.5, colour, false);
+                    drawing.marker(*alone, Marker::Circle, width * 1.5, colour, false);
                 }
                 continue;
             }
@@ -155,9 +174,9 @@ impl Frame<'_> {
             runs.push(run);
             for run in runs.into_iter().filter(|run| run.len() > 1) {
                 if dashed {
-                    drawing.dashes(&run, colour, LINE_WIDTH);
+                    drawing.dashes(&run, colour, width);
                 } else {
-                    drawing.path(run, colour, LINE_WIDTH);
+                    drawing.path(run, colour, width);
                 }
             }
         }

@@ -217,8 +217,14 @@ fn range_of(panel: &Panel, coordinate: usize, axis: &Axis) -> (f64, f64) {
         return extent(cells, axis.scale, 0.0);
     }
     let points = panel.layers.iter().flat_map(|layer| match layer {
-        Layer::Line { points, .. } | Layer::Points { points, .. } => points.as_slice(),
-        Layer::Cells(_) | Layer::Areas { .. } | Layer::Origin | Layer::Notes(_) => &[],
+        Layer::Line { points, .. }
+        | Layer::Hairline { points, .. }
+        | Layer::Points { points, .. } => points.as_slice(),
+        Layer::Cells(_)
+        | Layer::Faces(_)
+        | Layer::Areas { .. }
+        | Layer::Origin
+        | Layer::Notes(_) => &[],
     });
     // A point counts with both coordinates, or one that is not drawn would stretch the other axis.
     let drawn = |p: &&[f64; 2]| p.iter().all(|v| v.is_finite());
@@ -271,7 +277,7 @@ fn put(drawing: &mut Drawing, fitted: &Fitted, corner: Place, typeface: &Typefac
         span.ticks.ticks.iter().filter_map(place).collect::<Vec<_>>()
     };
     let (x_ticks, y_ticks) = (ticks_in(x), ticks_in(y));
-    if !boxed {
+    if !boxed && !panel.bare {
         for (f, _) in x_ticks.iter().filter(|(_, label)| !label.is_empty()) {
             drawing.path(vec![(left + f * width, top), (left + f * width, bottom)], GRID, 0.75);
         }
@@ -286,8 +292,10 @@ fn put(drawing: &mut Drawing, fitted: &Fitted, corner: Place, typeface: &Typefac
     for layer in &panel.layers {
         frame.layer(drawing, layer);
     }
-    drawing.axis_line((left, bottom), (right, bottom));
-    drawing.axis_line((left, top), (left, bottom));
+    if !panel.bare {
+        drawing.axis_line((left, bottom), (right, bottom));
+        drawing.axis_line((left, top), (left, bottom));
+    }
     if boxed {
         drawing.axis_line((left, top), (right, top));
         drawing.axis_line((right, top), (right, bottom));

@@ -2,7 +2,7 @@
 //!
 //! A [`Figure`] is a value: panels of layers (lines, points, coloured cells, notes) with their axes, and the
 //! numbers behind them. [`history`], [`decision`], [`features`] and [`confusion`] build the figures of a run,
-//! [`chart`] the general ones; whoever needs another pushes layers of his own. [`Figure::write`] lays it out once
+//! [`chart`], [`matrix`], [`contour`] and [`surface`] the general ones; whoever needs another pushes layers of his own. [`Figure::write`] lays it out once
 //! and writes `stem.svg`, `stem.png` (twice the resolution) and `stem.csv`.
 //! Text is set in an embedded typeface, so that no figure depends on the fonts of the machine.
 //!
@@ -21,16 +21,19 @@ mod frame;
 pub mod history;
 mod layout;
 mod legend;
+pub mod isolines;
+pub mod matrix;
 pub mod palette;
 pub mod region;
 mod render;
 pub mod spectrum;
+pub mod surface;
 pub mod table;
 pub mod work_precision;
 mod write;
 
 pub use axis::{Axis, Scale, extent};
-pub use figure::{Bar, Cells, Data, Figure, Layer, Note, Panel};
+pub use figure::{Bar, Cells, Data, Face, Figure, Layer, Note, Panel};
 pub use write::ENDINGS;
 
 use std::path::PathBuf;

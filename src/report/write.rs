@@ -55,6 +55,16 @@ impl Figure {
 }
 
 impl Data {
+    /// Writes the columns as a CSV file, whole and atomically.
+    ///
+    /// # Errors
+    /// [`ReportError::Write`] and [`ReportError::Place`] with the path that failed.
+    pub fn save(&self, path: &Path) -> Result<(), ReportError> {
+        atomic::write_by(path, |part| {
+            self.write(part).map_err(|source| ReportError::Write { path: path.into(), source })
+        })
+    }
+
     fn write(&self, path: &Path) -> render::Drawn {
         let mut writer = csv::Writer::from_path(path)?;
         writer.write_record(&self.headers)?;

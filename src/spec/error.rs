@@ -67,6 +67,37 @@ impl SpecError {
         SpecError::At { place: Box::new(place), problem: Box::new(problem) }
     }
 
+    /// The override that the error is about, as it was typed behind `--set`.
+    pub(crate) fn of_override(&self) -> Option<&str> {
+        match self {
+            SpecError::At { place, .. } if !place.in_file() => {
+                place.origin().strip_prefix("--set ")
+            }
+            SpecError::Override { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about the key of an override rather than its value.
+    pub(crate) fn of_key(&self) -> bool {
+        match self {
+            SpecError::At { problem, .. } => matches!(**problem, Problem::NoSuchPath { .. }),
+            SpecError::Override { problem, .. } => {
+                !matches!(problem, OverrideProblem::BadValue { .. })
+            }
+            _ => false,
+        }
+    }
+
+    /// The same error at another place, that of the override in a file of overrides.
+    pub(crate) fn moved(self, to: Place) -> Self {
+        match self {
+            SpecError::At { problem, .. } => SpecError::At { place: Box::new(to), problem },
+            SpecError::Override { problem, .. } => SpecError::at(to, Problem::Override(problem)),
+            error => error,
+        }
+    }
+
     /// The place in the file or override, where the error has one.
     pub fn place(&self) -> Option<&Place> {
         match self {
@@ -183,6 +214,9 @@ pub enum Problem {
         /// What the reader of RON says.
         cause: ron::Error,
     },
+    /// An override that stands in a file.
+    #[error(transparent)]
+    Override(OverrideProblem),
     /// What the model asks for cannot be built.
     #[error("`{path}`: {cause}")]
     Build {

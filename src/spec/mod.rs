@@ -44,7 +44,9 @@ pub use error::{OverrideProblem, Problem, Section, SpecError};
 pub use place::Place;
 pub use template::{template, template_names};
 
-use text::Text;
+pub(crate) use outline::{Outline, content};
+pub(crate) use text::Text;
+
 use tokens::{Kind, Token, tokens};
 
 /// The largest file that is read as a model.
@@ -212,6 +214,11 @@ impl Model {
         rebase::rebase(self.text.as_str(), self.folder(), folder)
     }
 
+    /// What stands at a path such as `network.stepping.steps`, if that much is written.
+    pub fn value(&self, path: &str) -> Option<&str> {
+        self.text.value_at(path)
+    }
+
     /// Where the value of a path such as `network.method` stands, or the section it is absent from.
     pub fn place(&self, path: &str) -> Place {
         self.text.place_of(path)
@@ -258,7 +265,10 @@ fn needed<T>(
 }
 
 /// Reads a part of the text as `T`.
-fn read<'t, T: Deserialize<'t>>(text: &'t Text, part: Range<usize>) -> Result<T, SpecError> {
+pub(crate) fn read<'t, T: Deserialize<'t>>(
+    text: &'t Text,
+    part: Range<usize>,
+) -> Result<T, SpecError> {
     let base = part.start;
     RON.from_str(&text.as_str()[part]).map_err(|error| explain::explain(text, base, error))
 }
@@ -287,7 +297,8 @@ fn read_named<T: DeserializeOwned>(
     }
 }
 
-fn read_text(path: &Path) -> Result<String, SpecError> {
+/// The source of a file.
+pub(crate) fn read_text(path: &Path) -> Result<String, SpecError> {
     let failed = |source| SpecError::Read { path: path.to_owned(), source };
     if path.is_dir() {
         return Err(SpecError::Folder { path: path.to_owned() });

@@ -58,6 +58,11 @@ impl Place {
         self.in_file
     }
 
+    /// The file, or the override as it was typed.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The line with a caret under the place.
     pub(crate) fn excerpt(&self) -> String {
         let number = if self.in_file { self.line.to_string() } else { String::new() };

@@ -112,6 +112,16 @@ impl Text {
         }
     }
 
+    /// The value of a path, if all of it is written.
+    pub fn value_at(&self, path: &str) -> Option<&str> {
+        let outline = Outline::scan(&self.spliced);
+        let segments: Vec<_> = path.split('.').collect();
+        match outline.find(&self.spliced, &segments) {
+            Found::Value(node) => self.spliced.get(outline.node(node).value.clone()),
+            _ => None,
+        }
+    }
+
     fn value_of(&self, path: &str) -> Range<usize> {
         let outline = Outline::scan(&self.spliced);
         let segments: Vec<_> = path.split('.').collect();

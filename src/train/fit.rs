@@ -1,7 +1,7 @@
 //! The objective of a network on a data set.
 
 use crate::data::{Dataset, Labels, Samples};
-use crate::network::{Engine, Halt, Network, Targets, Unfinished};
+use crate::network::{Doubled, Engine, Halt, Network, Products, Targets, Unfinished};
 
 use super::{Cause, Failure, Objective, Part, Score};
 
@@ -36,6 +36,41 @@ impl<'a> Fit<'a> {
             Part::Train => &self.data.train,
             Part::Validation => &self.data.validation,
         }
+    }
+}
+
+/// Products of vectors with the second derivatives of the objective over all training samples, penalties included.
+pub struct SecondOrder<'d, 'n> {
+    products: Products<'d, 'n>,
+    network: &'n Network,
+    samples: &'d Samples,
+    all: Vec<usize>,
+    penalty: Vec<f64>,
+}
+
+impl<'d, 'n> SecondOrder<'d, 'n> {
+    pub fn new(doubled: &'d Doubled<'n>, data: &'d Dataset) -> SecondOrder<'d, 'n> {
+        SecondOrder {
+            products: doubled.products(),
+            network: doubled.plain(),
+            samples: &data.train,
+            all: (0..data.train.count()).collect(),
+            penalty: vec![0.0; doubled.plain().n_parameters()],
+        }
+    }
+
+    /// The product of the Hessian, or Gauss-Newton matrix, at `weights` with `v` overwrites `out`.
+    ///
+    /// # Errors
+    /// [`Failure`], where the computation broke down.
+    pub fn apply(&mut self, weights: &[f64], v: &[f64], out: &mut [f64]) -> Result<(), Failure> {
+        let samples = (self.samples.x.as_ref(), targets(&self.samples.labels), &*self.all);
+        self.products.apply(weights, v, samples, out).map_err(failure)?;
+        // Penalties are squares: their gradient at v is their Hessian times v.
+        self.penalty.fill(0.0);
+        self.network.penalty(v, &mut self.penalty);
+        out.iter_mut().zip(&self.penalty).for_each(|(o, p)| *o += p);
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ mod schedule;
 mod settings;
 
 pub use checkpoint::{Best, Checkpoint, CheckpointError, Fault};
-pub use fit::{Fit, frozen, score, targets};
+pub use fit::{Fit, SecondOrder, frozen, score, targets};
 pub use history::Row;
 pub use objective::{Cause, Failure, Objective, Part};
 

@@ -22,6 +22,9 @@ pub struct Training {
     /// Epochs between two checkpoints; 0 writes one only when the run ends.
     #[serde(default = "ten")]
     pub checkpoint: usize,
+    /// Epochs between two snapshots of the weights, which show the way that the training went; 0 keeps none.
+    #[serde(default)]
+    pub snapshots: usize,
     /// When to give up early; needs a validation part.
     #[serde(default)]
     pub stop: Option<EarlyStop>,
@@ -252,7 +255,14 @@ mod tests {
         };
         assert_eq!(
             training,
-            Training { optimiser: adam, epochs: 3, batch: None, checkpoint: 10, stop: None }
+            Training {
+                optimiser: adam,
+                epochs: 3,
+                batch: None,
+                checkpoint: 10,
+                snapshots: 0,
+                stop: None
+            }
         );
     }
 

@@ -12,7 +12,7 @@ const LONG: &str = "--set training.epochs=150 --set training.checkpoint=1 --set 
 
 fn start(desk: &Desk, line: &str) -> Child {
     Process::new(assert_cmd::cargo::cargo_bin("kutta"))
-        .current_dir(desk.0.path())
+        .current_dir(desk.path(""))
         .args(line.split_whitespace())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -39,7 +39,7 @@ fn epochs(desk: &Desk) -> usize {
 
 #[test]
 fn a_run_killed_again_and_again_ends_with_the_same_weights() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.done(&format!("train tiny.ron --out whole {LONG}"));
     let begin = format!("train tiny.ron --out run {LONG}");
     let moments: [(&str, &dyn Fn() -> bool); 4] = [
@@ -62,7 +62,7 @@ fn a_run_killed_again_and_again_ends_with_the_same_weights() {
 
 #[test]
 fn ctrl_c_ends_with_a_checkpoint_and_130() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.done(&format!("train tiny.ron --out whole {LONG}"));
     let child = start(&desk, &format!("train tiny.ron --out run {LONG}"));
     let status = stop(child, "-INT", || epochs(&desk) >= 3);

@@ -20,6 +20,7 @@ fn settings(optimiser: &str, epochs: usize) -> Training {
         optimiser: ron::from_str(optimiser).unwrap(),
         epochs,
         batch: Some(5),
+        snapshots: 0,
         checkpoint: 1,
         stop: None,
     }
