@@ -77,7 +77,7 @@ fn value(flow: &Flow, theta: &[f64], y: &[f64]) -> Vec<f64> {
     prepared[..theta.len()].copy_from_slice(theta);
     field.prepare(0.0, &mut prepared);
     let (mut k, mut keep) = (vec![0.0; y.len()], vec![0.0; field.n_kept()]);
-    let at = At { t: 0.0, prepared: &prepared, batch: 1 };
+    let at = At { t: 0.0, prepared: &prepared, batch: 1, lanes: 1 };
     field.eval(at, y, &mut k, &mut keep, &mut Workspace::default());
     k
 }

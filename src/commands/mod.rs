@@ -18,12 +18,12 @@ mod predict;
 mod run_folder;
 mod scores;
 mod solve;
-mod steps;
-mod spectrum;
-mod tableau;
 mod solvers;
+mod spectrum;
+mod steps;
 mod study;
 mod swap;
+mod tableau;
 mod train;
 
 use std::error::Error;

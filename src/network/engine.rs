@@ -361,7 +361,7 @@ impl Worker {
         group.unfinished = None;
         group.outputs.clear();
         let first = blocks.start;
-        self.tape.largest = job.samples.len().div_ceil(job.blocks);
+        self.tape.largest = job.samples.len().div_ceil(of);
         for block in blocks {
             let at = |block: usize| job.samples.len() * block / of;
             let samples = at(block)..at(block + 1);

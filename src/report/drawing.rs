@@ -99,10 +99,6 @@ impl Drawing {
         self.shapes.push(Shape::Rect { from, to, colour });
     }
 
-    pub(super) fn polygon(&mut self, points: Vec<Place>, colour: Colour) {
-        self.shapes.push(Shape::Polygon { points, colour });
-    }
-
     fn disc(&mut self, centre: Place, radius: f64, colour: Colour) {
         self.shapes.push(Shape::Disc { centre, radius, colour });
     }

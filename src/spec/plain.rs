@@ -24,6 +24,7 @@ pub(super) fn loss() -> (&'static str, &'static str, String) {
 pub(super) fn training() -> (&'static str, &'static str, Training) {
     let schedule = Schedule::Constant;
     let optimiser = Optimiser::Sgd { rate: 1.0, momentum: 0.0, nesterov: false, schedule };
-    let training = Training { optimiser, epochs: 1, batch: None, checkpoint: 0, stop: None };
+    let training =
+        Training { optimiser, epochs: 1, batch: None, checkpoint: 0, snapshots: 0, stop: None };
     ("", "training", training)
 }

@@ -1,7 +1,7 @@
 //! Model files to start from; they are those of the folder `models`.
 
 /// The models by name.
-pub(crate) const TEMPLATES: [(&str, &str); 13] = [
+pub(crate) const TEMPLATES: [(&str, &str); 17] = [
     ("peaks", include_str!("../../models/peaks.ron")),
     ("digits", include_str!("../../models/digits.ron")),
     ("formula", include_str!("../../models/formula.ron")),

@@ -136,7 +136,7 @@ fn carried(
             let row = row.zip(earlier.chunks_exact(n * n));
             combine(&mut point, 1.0, row.map(|(a, k)| (h * a, k)));
             states.chunks_exact_mut(n).for_each(|state| state.copy_from_slice(stage.y));
-            let at = At { t: stage.t, prepared: stage.prepared, batch: n };
+            let at = At { t: stage.t, prepared: stage.prepared, batch: n, lanes: 1 };
             field.jvp(at, &states, &point, &mut rest[..n * n], stage.workspace);
         });
         let b = step::row(tableau, tableau.b.len()).iter().zip(slopes.chunks_exact(n * n));

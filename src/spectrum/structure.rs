@@ -95,7 +95,7 @@ pub(super) fn slopes(flow: &Flow, t: f64, prepared: &[f64], states: &[f64]) -> V
     let batch = states.len() / field.width().max(1);
     let mut value = vec![0.0; states.len()];
     let mut kept = vec![0.0; field.n_kept() * batch];
-    let at = At { t, prepared, batch };
+    let at = At { t, prepared, batch, lanes: 1 };
     field.eval(at, states, &mut value, &mut kept, &mut Workspace::default());
     // (1 - f) (1 + f) keeps its digits where f is near 1.
     value.iter().map(|f| (1.0 - f) * (1.0 + f)).collect()

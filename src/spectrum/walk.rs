@@ -75,7 +75,7 @@ impl<'a> Walker<'a> {
                 y: &self.point,
                 workspace: &mut self.workspace,
             });
-            let here = At { t: time.t, prepared: &self.prepared, batch };
+            let here = At { t: time.t, prepared: &self.prepared, batch, lanes: 1 };
             let k = &mut rest[..width];
             field.eval(here, &self.point, k, &mut self.kept, &mut self.workspace);
         }
