@@ -18,7 +18,7 @@ pub struct Awake {
 
 impl Awake {
     /// Outside a pool it does nothing.
-    pub fn new() -> Awake {
+    pub fn keep() -> Awake {
         let over = Arc::new(AtomicBool::new(false));
         if let Some(own) = rayon::current_thread_index() {
             let over = Arc::clone(&over);
@@ -53,7 +53,7 @@ mod tests {
         for threads in [1, 2, 4] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let awake = Awake::new();
+                let awake = Awake::keep();
                 for n in 0..100 {
                     assert_eq!(rayon::join(|| n, || n + 1), (n, n + 1));
                 }
@@ -64,6 +64,6 @@ mod tests {
             drop(done);
             assert_eq!(all.iter().count(), threads);
         }
-        drop(Awake::new());
+        drop(Awake::keep());
     }
 }

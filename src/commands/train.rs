@@ -58,7 +58,7 @@ pub fn default_folder(model: &Path) -> PathBuf {
 
 fn work(job: &Job, output: &Output) -> Result<(), Refusal> {
     let progress = Progress::new(output, job.done(), &job.model.training);
-    let awake = Awake::new();
+    let awake = Awake::keep();
     let outcome = job.train(&mut |row| progress.epoch(row));
     drop(awake);
     progress.end();

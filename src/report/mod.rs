@@ -2,7 +2,7 @@
 //!
 //! A [`Figure`] is a value: panels of layers (lines, points, coloured cells, notes) with their axes, and the
 //! numbers behind them. [`history`], [`decision`], [`features`] and [`confusion`] build the figures of a run,
-//! [`chart`], [`matrix`], [`contour`] and [`surface`] the general ones; whoever needs another pushes layers of his own. [`Figure::write`] lays it out once
+//! [`chart`], [`matrix`], [`isolines`] and [`surface`] the general ones; whoever needs another pushes layers of his own. [`Figure::write`] lays it out once
 //! and writes `stem.svg`, `stem.png` (twice the resolution) and `stem.csv`.
 //! Text is set in an embedded typeface, so that no figure depends on the fonts of the machine.
 //!
