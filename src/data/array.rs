@@ -142,7 +142,8 @@ fn npy_of(bytes: &[u8], place: String, pairs: bool) -> Result<Array, DataError> 
     };
     // Both halves of a complex number are floats of half its size.
     let halves = [("<c16", "'<f8'"), (">c16", "'>f8'"), ("<c8", "'<f4'"), (">c8", "'>f4'")];
-    let halves = halves.into_iter().find(|(whole, _)| pairs && descr[1..].starts_with(whole));
+    let is = |whole: &str| descr.get(1..).is_some_and(|descr| descr.starts_with(whole));
+    let halves = halves.into_iter().find(|(whole, _)| pairs && is(whole));
     let descr = halves.map_or(descr, |(_, half)| half);
     if halves.is_some() {
         shape.push(2);

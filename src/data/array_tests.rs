@@ -201,3 +201,34 @@ proptest! {
         let _ = read_npz(file.path(), &["x", "y"]);
     }
 }
+
+#[test]
+fn complex_numbers_are_read_in_any_precision_and_order() {
+    let file = |name: &str, bytes: &[u8]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        complex_numbers(&path).map_err(|error| error.to_string())
+    };
+    let header = |descr: &str, shape: &str| {
+        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n")
+    };
+    let parts = [-1.5, 2.0, 0.25, -8.0];
+    let due = Ok(vec![[-1.5, 2.0], [0.25, -8.0]]);
+    let little: Vec<u8> = parts.iter().flat_map(|x: &f64| x.to_le_bytes()).collect();
+    assert_eq!(file("a.npy", &raw(&header("<c16", "(2,)"), &little)), due);
+    assert_eq!(file("a.npy", &raw(&header("<c16", "(1, 2)"), &little)), due);
+    let big: Vec<u8> = parts.iter().flat_map(|x: &f64| x.to_be_bytes()).collect();
+    assert_eq!(file("a.npy", &raw(&header(">c16", "(2,)"), &big)), due);
+    let single: Vec<u8> = parts.iter().flat_map(|x| (*x as f32).to_le_bytes()).collect();
+    assert_eq!(file("a.npy", &raw(&header("<c8", "(2,)"), &single)), due);
+    // Real numbers have no imaginary part.
+    let real = written(&[3.0, -4.0], &[2], npyz::Order::C);
+    assert_eq!(file("a.npy", &real), Ok(vec![[3.0, 0.0], [-4.0, 0.0]]));
+    // As features complex numbers are refused, as before.
+    assert!(refusal(&raw(&header("<c16", "(2,)"), &little)).contains("real"));
+    let short = raw(&header("<c16", "(3,)"), &little);
+    assert!(file("a.npy", &short).unwrap_err().contains("a.npy"));
+    let lost: Vec<u8> = [1.0, f64::NAN].iter().flat_map(|x| x.to_le_bytes()).collect();
+    assert!(file("a.npy", &raw(&header("<c16", "(1,)"), &lost)).unwrap_err().contains("finite"));
+}

@@ -56,21 +56,16 @@ impl Grid<'_> {
                     values.iter().sum::<f64>() <= 4.0 * level
                 };
                 // Going around the square, the curve leaves where the inside ends and comes in where it begins.
-                for k in 0..4 {
-                    let (here, next) = (corners[k], corners[(k + 1) % 4]);
-                    if !(here && !next) {
-                        continue;
+                let ends = |k: usize| corners[k] && !corners[(k + 1) % 4];
+                let begins = |k: usize| !corners[k] && corners[(k + 1) % 4];
+                for k in (0..4).filter(|k| ends(*k)) {
+                    // With the inside on the left the curve goes to where it began, looking back; in a joined
+                    // saddle to where it begins again, looking on.
+                    let turn = if joined { 1 } else { 3 };
+                    let mut others = (1..4).map(|far| (k + turn * far) % 4);
+                    if let Some(end) = others.find(|k| begins(*k)) {
+                        steps.push((edges[k], edges[end]));
                     }
-                    // Inside on the left: from the edge where the inside ends to that where it began, or, in a
-                    // joined saddle, to that where it begins again.
-                    let mut end = if joined { k + 1 } else { k + 3 };
-                    while joined && !(!corners[end % 4] && corners[(end + 1) % 4]) {
-                        end += 1;
-                    }
-                    while !joined && !(!corners[end % 4] && corners[(end + 1) % 4]) {
-                        end += 3;
-                    }
-                    steps.push((edges[k], edges[end % 4]));
                 }
             }
         }

@@ -161,6 +161,7 @@ fn columns(panels: usize, aspect: f64) -> usize {
     match panels {
         _ if aspect > 3.0 => 1,
         0..=3 => panels.max(1),
+        4 if aspect < 0.8 => 4,
         4 => 2,
         5 | 6 | 9 => 3,
         _ => 4,
@@ -186,8 +187,8 @@ fn together(methods: &[Region], sets: &[Vec<Curves>], spectrum: &[[f64; 2]]) -> 
             });
         }
     }
-    layers.extend(points(spectrum.to_vec(), true, false));
-    Panel { title: "all boundaries |R(z)| = 1".into(), layers, ..Panel::default() }
+    layers.extend(points(spectrum.to_vec(), true, Some("hλ")));
+    Panel { title: "all |R(z)| = 1".into(), layers, ..Panel::default() }
 }
 
 const GROUND: Colour = Colour(244, 246, 248);
@@ -214,20 +215,20 @@ fn alone_or_among(
         let pairs = spectrum.iter().zip(&method.stable);
         pairs.filter(|(_, stable)| **stable == wanted).map(|(p, _)| *p).collect()
     };
-    layers.extend(points(of(true), true, alone));
-    layers.extend(points(of(false), false, true));
+    layers.extend(points(of(true), true, alone.then_some("hλ")));
+    layers.extend(points(of(false), false, Some("hλ, unstable")));
     Panel { title: method.name.clone(), layers, ..Panel::default() }
 }
 
 /// A layer of eigenvalues, if there are any.
-fn points(points: Vec<[f64; 2]>, stable: bool, named: bool) -> Option<Layer> {
-    let (name, marker, colour, radius) = match stable {
-        true => ("hλ, stable", Marker::Circle, INK, 1.75),
-        false => ("hλ, unstable", Marker::Cross, OUTSIDE, 3.5),
+fn points(points: Vec<[f64; 2]>, stable: bool, name: Option<&str>) -> Option<Layer> {
+    let (marker, colour, radius) = match stable {
+        true => (Marker::Circle, INK, 1.75),
+        false => (Marker::Cross, OUTSIDE, 3.5),
     };
-    let name = named.then(|| name.to_owned());
+    let (name, found) = (name.map(str::to_owned), !points.is_empty());
     let layer = Layer::Points { name, points, marker, colour, radius, outlined: false };
-    (!matches!(&layer, Layer::Points { points, .. } if points.is_empty())).then_some(layer)
+    found.then_some(layer)
 }
 
 fn closed(mut curve: Vec<[f64; 2]>) -> Vec<[f64; 2]> {

@@ -60,14 +60,14 @@ pub fn named(name: &str) -> Result<Tableau<Rational>, TableauError> {
 pub fn file_named(name: &str) -> Result<TableauFile, TableauError> {
     Ok(match find(name)? {
         Found::Entry(entry) => entry.file.clone(),
-        Found::Member(file) => file,
+        Found::Member(file) => *file,
     })
 }
 
 /// What answers to a name.
 enum Found {
     Entry(&'static Entry),
-    Member(TableauFile),
+    Member(Box<TableauFile>),
 }
 
 fn find(name: &str) -> Result<Found, TableauError> {
@@ -77,7 +77,7 @@ fn find(name: &str) -> Result<Found, TableauError> {
         Some(entry) => Ok(Found::Entry(entry)),
         None => {
             if let Some(member) = families::member(name) {
-                return member.map(Found::Member);
+                return member.map(|file| Found::Member(Box::new(file)));
             }
             let patterns = families::families().iter().map(|family| family.pattern);
             let names: Vec<&'static str> = names().into_iter().chain(patterns).collect();

@@ -33,13 +33,26 @@ pub struct Coefficient {
 
 /// Why a coefficient cannot be read, and where in its text.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{problem}, at column {column}")]
+#[error("{problem}, at column {column}{}", problem.remedy())]
 pub struct CoefficientError {
     /// The character at which the trouble starts, counted from 1; one past the end if the text
     /// stops too early.
     pub column: usize,
     /// What is wrong.
     pub problem: CoefficientProblem,
+}
+
+impl CoefficientProblem {
+    /// The end of the sentence, where the problem does not say what would be right.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::DivisionByZero => "; write another denominator",
+            Self::Unexpected { .. } | Self::Ends { .. } => {
+                "; write a fraction such as 35/384, a decimal or sqrt(2)/4"
+            }
+            _ => "",
+        }
+    }
 }
 
 /// What is wrong with the text of a coefficient.

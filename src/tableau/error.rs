@@ -81,10 +81,16 @@ pub enum TableauError {
     #[error("the tableau has no stages; forward Euler is `a: [[]], b: [\"1\"]`")]
     NoStages,
     /// More stages than are accepted.
-    #[error("the tableau has {stages} stages; at most {MAX_STAGES} are accepted")]
+    #[error(
+        "the tableau has {stages} stages; at most {MAX_STAGES} are accepted, so take several steps of a \
+         method with fewer"
+    )]
     TooManyStages { stages: usize },
     /// A row of a, alpha or beta that is too short or too long.
-    #[error("row {row} of `{list}` has {found} entries instead of {expected}")]
+    #[error(
+        "row {row} of `{list}` has {found} entries instead of {expected}; it needs one for each earlier \
+         stage, zeros included"
+    )]
     RowLength { list: &'static str, row: usize, found: usize, expected: usize },
     /// A coefficient on or above the diagonal.
     #[error(

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Method, Output, Refusal, check_out};
 use crate::atomic;
 use crate::cli::{ExportFormat, TableauExport};
-use crate::tableau::{TableauError, Texts};
+use crate::tableau::{Coefficient, TableauError, Texts};
 
 pub fn run(args: &TableauExport, output: &Output) -> Result<(), Refusal> {
     if let Some(out) = &args.out {
@@ -102,12 +102,15 @@ fn heading(method: &Method) -> Vec<String> {
 fn julia(method: &Method) -> String {
     let texts = method.file.texts(&method.tableau);
     let kind = if has_roots(&texts) { "BigFloat" } else { "Rational{BigInt}" };
-    let one = |text: &String| {
-        if text.contains("sqrt") {
-            text.replace("sqrt(", "sqrt(big").replace("sqrt(big", "sqrt(big(1)*")
-        } else {
-            fraction(text, |n, d| if d == "1" { n.to_owned() } else { format!("{n}//{d}") })
-        }
+    let one = |text: &String| match text.contains("sqrt") {
+        true => with_exact_numbers(text, |n, d| match d {
+            "1" => format!("big({n})"),
+            d => format!("(big({n})//{d})"),
+        }),
+        false => fraction(text, |n, d| match d {
+            "1" => n.to_owned(),
+            d => format!("{n}//{d}"),
+        }),
     };
     let row =
         |texts: &[String], between: &str| texts.iter().map(one).collect::<Vec<_>>().join(between);
@@ -133,12 +136,13 @@ fn python(method: &Method) -> String {
         true => "from sympy import Rational as F, sqrt\n\n",
         false => "from fractions import Fraction as F\n\n",
     });
+    let number = |n: &str, d: &str| match d {
+        "1" => format!("F({n})"),
+        d => format!("F({n}, {d})"),
+    };
     let one = |text: &String| match text.contains("sqrt") {
-        true => with_exact_numbers(text),
-        false => fraction(text, |n, d| match d {
-            "1" => format!("F({n})"),
-            d => format!("F({n}, {d})"),
-        }),
+        true => with_exact_numbers(text, number),
+        false => fraction(text, number),
     };
     let row =
         |texts: &[String]| format!("[{}]", texts.iter().map(one).collect::<Vec<_>>().join(", "));
@@ -178,25 +182,34 @@ fn fraction(text: &str, write: impl Fn(&str, &str) -> String) -> String {
     }
 }
 
-/// A formula with every number made an exact one: `(2-sqrt(2))/4` becomes `(F(2)-sqrt(F(2)))/F(4)`.
-fn with_exact_numbers(text: &str) -> String {
-    let mut out = String::new();
-    let mut number = String::new();
-    for c in text.chars().chain([' ']) {
-        if c.is_ascii_digit() || c == '.' {
-            number.push(c);
+/// A formula with every number written as numerator and denominator: with `F(n)` for whole numbers
+/// `(2-sqrt(2))/4` becomes `(F(2)-sqrt(F(2)))/F(4)`. Spaces go, since in a row of Julia they end a number.
+fn with_exact_numbers(text: &str, write: impl Fn(&str, &str) -> String) -> String {
+    let chars: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let (mut out, mut k) = (String::new(), 0);
+    while let Some(c) = chars.get(k) {
+        if !(c.is_ascii_digit() || *c == '.') {
+            out.push(*c);
+            k += 1;
             continue;
         }
-        if !number.is_empty() {
-            out.push_str(&fraction(&number, |n, d| match d {
-                "1" => format!("F({n})"),
-                d => format!("F({n}, {d})"),
-            }));
-            number.clear();
+        // Digits, a point, and an exponent with its sign.
+        let in_number = |at: usize, c: &char| {
+            let exponent = at > k && matches!(chars.get(at - 1), Some('e' | 'E'));
+            let sign = exponent && matches!(c, '+' | '-');
+            c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E') || sign
+        };
+        let literal = chars.iter().enumerate().skip(k).take_while(|(at, c)| in_number(*at, c));
+        let literal: String = literal.map(|(_, c)| *c).collect();
+        k += literal.chars().count();
+        match literal.parse::<Coefficient>() {
+            Ok(Coefficient { value, .. }) => {
+                out.push_str(&write(&value.numer().to_string(), &value.denom().to_string()));
+            }
+            Err(_) => out.push_str(&literal),
         }
-        out.push(c);
     }
-    out.trim_end().to_owned()
+    out
 }
 
 #[cfg(test)]
@@ -215,8 +228,10 @@ mod tests {
 
     #[test]
     fn numbers_in_formulas_become_exact_ones() {
-        assert_eq!(with_exact_numbers("(2-sqrt(2))/4"), "(F(2)-sqrt(F(2)))/F(4)");
-        assert_eq!(with_exact_numbers("0.5*sqrt(10)"), "F(05, 10)*sqrt(F(10))".replace("05", "5"));
+        let exact = |text: &str| with_exact_numbers(text, |n, d| format!("[{n}:{d}]"));
+        assert_eq!(exact("(2 - sqrt(2))/4"), "([2:1]-sqrt([2:1]))/[4:1]");
+        assert_eq!(exact("0.5*sqrt(10)"), "[1:2]*sqrt([10:1])");
+        assert_eq!(exact("1e-3+sqrt(2)-2.5e+2"), "[1:1000]+sqrt([2:1])-[250:1]");
     }
 
     #[test]
@@ -235,7 +250,10 @@ mod tests {
         );
         assert_eq!(csv, "row,c,1,2\n1,0,0,0\n2,1,1,0\nb,,1/2,1/2\nb_hat,,1,0\n");
         let (julia, python, _) = text("gill4");
-        assert!(julia.contains("BigFloat[") && julia.contains("(2-sqrt(big(1)*2))/2"), "{julia}");
+        assert!(
+            julia.contains("BigFloat[") && julia.contains("(big(2)-sqrt(big(2)))/big(2)"),
+            "{julia}"
+        );
         assert!(
             python.contains("from sympy") && python.contains("(F(2)-sqrt(F(2)))/F(2)"),
             "{python}"
