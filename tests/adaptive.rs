@@ -43,7 +43,8 @@ fn network(case: &Case, method: &str, stepping: &str) -> (Model, Network) {
     (model, network)
 }
 
-/// The distance from the reference at the end, and the steps that were taken.
+/// The distance from the reference at the end, in units of the solution's size where that is above 1, and the steps
+/// that were taken.
 fn error(case: &Case, method: &str, rtol: f64) -> (f64, usize) {
     let stepping = format!("Adaptive(rtol: {rtol:e}, atol: {:e}, max_steps: 1000000)", 0.01 * rtol);
     let (model, network) = network(case, method, &stepping);
@@ -54,7 +55,8 @@ fn error(case: &Case, method: &str, rtol: f64) -> (f64, usize) {
     let solution = &engine.solutions()[0];
     assert_eq!(solution.halt, None, "{} by {method} at {rtol:e}", case.name);
     let apart = solved.states[0].iter().zip(&case.end).map(|(a, b)| (a - b).powi(2));
-    (apart.sum::<f64>().sqrt(), solution.grid.len() - 1)
+    let size = case.end.iter().map(|y| y * y).sum::<f64>().sqrt().max(1.0);
+    (apart.sum::<f64>().sqrt() / size, solution.grid.len() - 1)
 }
 
 /// The method as a model file names it; one whose embedded weights have the higher order with the two changed.

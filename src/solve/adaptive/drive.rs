@@ -24,8 +24,8 @@ pub(super) trait Stepper {
     }
     /// Says that the time, up to rounding, is this one.
     fn land(&mut self, t: f64);
-    /// Stands here again, and takes a step of this length next.
-    fn back(&mut self, t: f64, y: &[f64], h: f64);
+    /// Stands here again, and takes a step of this length next; or says that it cannot.
+    fn back(&mut self, t: f64, y: &[f64], h: f64) -> bool;
     /// Says that f jumps here.
     fn restart(&mut self);
     /// Goes on by one step; all attempts at it are added to the list.
@@ -277,10 +277,10 @@ impl Way<'_, '_> {
                 let half = 0.5 * attempts.last().map_or(h, |attempt| attempt.h);
                 halved += 1;
                 let smallest = Control::smallest(self.system.flow.controls.horizon);
-                if halved >= MOST_REJECTIONS || half.is_nan() || half < smallest {
+                let hopeless = halved >= MOST_REJECTIONS || half.is_nan() || half < smallest;
+                if hopeless || !stepper.back(from, &self.solution.state, half) {
                     return Err(self.lost(stepper, from, 2.0 * half, at));
                 }
-                stepper.back(from, &self.solution.state, half);
                 continue;
             }
             halved = 0;

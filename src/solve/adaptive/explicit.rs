@@ -140,14 +140,23 @@ impl Stepper for Explicit<'_, '_> {
         *self.solver.state_mut().t = t;
     }
 
-    fn back(&mut self, t: f64, y: &[f64], h: f64) {
-        let state = self.solver.state_mut();
-        (*state.t, *state.h) = (t, h);
-        set_lanes(y, state.y);
+    fn back(&mut self, t: f64, y: &[f64], h: f64) -> bool {
+        // In the memory of the old solver what is not a number stays: diffsol clears it by a product with 0.
+        let problem = self.solver.problem();
+        let state = RkState::new_without_initialise(problem);
+        let anew = state.and_then(|mut state: RkState<Numbers>| {
+            let parts = state.as_mut();
+            (*parts.t, *parts.h) = (t, h);
+            set_lanes(y, parts.y);
+            problem.explicit_rk_solver(state, tableau(self.pair))
+        });
+        let Ok(solver) = anew else { return false };
+        self.solver = solver;
         if let Some(record) = &mut self.record {
             record.pop();
         }
         self.restart();
+        true
     }
 
     fn restart(&mut self) {

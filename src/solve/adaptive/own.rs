@@ -68,10 +68,11 @@ impl Stepper for Own<'_> {
         self.t = t;
     }
 
-    fn back(&mut self, t: f64, y: &[f64], h: f64) {
+    fn back(&mut self, t: f64, y: &[f64], h: f64) -> bool {
         (self.t, self.h) = (t, h);
         self.y.copy_from_slice(y);
         self.restart();
+        true
     }
 
     fn restart(&mut self) {
