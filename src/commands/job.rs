@@ -25,6 +25,7 @@ pub struct Job {
 impl Job {
     /// A new run: everything is read, checked and opened before the work. What stands in the folder is replaced.
     pub fn begun(model: Model, folder: RunFolder) -> Result<Job, Refusal> {
+        model.check_trainable()?;
         let dataset = model.dataset()?;
         let network = model.network(&dataset.schema)?;
         train::check(&Fit::new(&network, &dataset), &model.training).map_err(refusal)?;
