@@ -110,7 +110,8 @@ fn every_pair_is_as_close_to_the_solution_as_its_tolerance_asks() {
 /// DETEST A1 to A5 (Hull, Enright, Fellen & Sedgwick, SIAM J. Numer. Anal. 9, 1972) with their solutions.
 #[test]
 fn the_scalar_problems_of_detest_have_their_known_solutions() {
-    let problems: [(&str, f64, fn(f64) -> f64); 4] = [
+    type Known = (&'static str, f64, fn(f64) -> f64);
+    let problems: [Known; 4] = [
         ("-y", 1.0, |t| (-t).exp()),
         ("-0.5 * y.^3", 1.0, |t| 1.0 / (1.0 + t).sqrt()),
         ("y * cos(t)", 1.0, |t| t.sin().exp()),
