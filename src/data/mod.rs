@@ -23,7 +23,7 @@ mod write;
 pub use array::complex_numbers;
 pub use error::DataError;
 pub use file::{Features, read_features};
-pub use npy::npy;
+pub use npy::{Number, npy};
 pub use source::{Column, Ring, Source, Validation};
 pub use standardise::Standardisation;
 pub use write::write_csv;

@@ -2,44 +2,17 @@
 
 use std::path::Path;
 
-use num_complex::Complex64;
-
 use crate::atomic::{self, WriteError};
+use crate::data::{Number, npy};
 use crate::spectrum::advice::Advice;
 
-/// The bytes of an array in NumPy's format 1.0, little-endian, in C order (NEP 1).
-fn npy(kind: &str, shape: &[usize], bytes: impl Iterator<Item = [u8; 8]>) -> Vec<u8> {
-    let extents: Vec<String> = shape.iter().map(|n| format!("{n},")).collect();
-    let fields = format!(
-        "{{'descr': '{kind}', 'fortran_order': False, 'shape': ({}), }}",
-        extents.join(" ")
-    );
-    // Magic, version and length take 10 bytes; the numbers begin at a multiple of 64.
-    let padded = (10 + fields.len() + 1).next_multiple_of(64) - 10;
-    let mut file = b"\x93NUMPY\x01\x00".to_vec();
-    file.extend((padded as u16).to_le_bytes());
-    file.extend(fields.as_bytes());
-    file.resize(10 + padded - 1, b' ');
-    file.push(b'\n');
-    file.extend(bytes.flatten());
-    file
-}
-
-/// Writes complex128.
-pub fn complex(path: &Path, shape: &[usize], values: &[Complex64]) -> Result<(), WriteError> {
-    let bytes = values.iter().flat_map(|z| [z.re.to_le_bytes(), z.im.to_le_bytes()]);
-    atomic::write(path, &npy("<c16", shape, bytes))
-}
-
-/// Writes float64.
-pub fn real(path: &Path, shape: &[usize], values: &[f64]) -> Result<(), WriteError> {
-    atomic::write(path, &npy("<f8", shape, values.iter().map(|x| x.to_le_bytes())))
-}
-
-/// Writes int64.
-pub fn whole(path: &Path, values: &[usize]) -> Result<(), WriteError> {
-    let bytes = values.iter().map(|n| (*n as i64).to_le_bytes());
-    atomic::write(path, &npy("<i8", &[values.len()], bytes))
+/// Writes an array as NumPy reads it.
+pub fn array<T: Number>(
+    path: &Path,
+    shape: &[usize],
+    values: impl IntoIterator<Item = T>,
+) -> Result<(), WriteError> {
+    atomic::write(path, &npy(shape, values))
 }
 
 /// Writes the advice, a row for each method and share of the samples.

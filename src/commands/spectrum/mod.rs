@@ -164,10 +164,14 @@ fn write(subject: &Subject, study: &Study, out: &std::path::Path) -> Result<(), 
     let Study { spectrum, amplification, advice, .. } = study;
     let shape = [spectrum.times.len(), spectrum.samples, spectrum.width];
     let done = || {
-        files::complex(&out.join("eigenvalues.npy"), &shape, &spectrum.values)?;
-        files::real(&out.join("amplification.npy"), &shape, amplification)?;
-        files::real(&out.join("times.npy"), &shape[..1], &spectrum.times)?;
-        files::whole(&out.join("samples.npy"), &subject.samples)?;
+        files::array(&out.join("eigenvalues.npy"), &shape, spectrum.values.iter().copied())?;
+        files::array(&out.join("amplification.npy"), &shape, amplification.iter().copied())?;
+        files::array(&out.join("times.npy"), &shape[..1], spectrum.times.iter().copied())?;
+        files::array(
+            &out.join("samples.npy"),
+            &[subject.samples.len()],
+            subject.samples.iter().map(|sample| *sample as i64),
+        )?;
         files::advice(&out.join("advice.csv"), advice, &spectrum.times, &subject.samples)
     };
     done().map_err(Refusal::work)
